@@ -157,7 +157,7 @@ func (t *Tree) packageVars() map[string]map[string]*ast.ValueSpec {
 // isGlobal tells whether id means the package variable that spec declares, and not a local one of
 // that name. The parser resolves names within a file, so an unresolved one is the package's.
 func isGlobal(id *ast.Ident, spec *ast.ValueSpec) bool {
-	return id.Obj == nil || id.Obj.Decl == spec //nolint:staticcheck // deprecated in favour of types, which this package does without
+	return id.Obj == nil || id.Obj.Decl == spec
 }
 
 // root is the variable that an assignment to e changes: m for m[k], s for s.f, p for *p.
