@@ -69,7 +69,7 @@ type Problem struct {
 	Pointer   string `json:"pointer,omitempty"`
 	Message   string `json:"message,omitempty"`
 	LogTail   string `json:"log_tail,omitempty"`
-	Retryable bool   `json:"retryable,omitempty"`
+	Retryable bool   `json:"retryable,omitzero"`
 }
 
 // Status reports what the node holds without an update to answer: a local
@@ -112,11 +112,11 @@ type Update struct {
 // applied to the content whose checksum is Base), or Removed.
 type Document struct {
 	Target  string         `json:"target"`
-	Version uint64         `json:"version,omitempty"`
+	Version uint64         `json:"version,omitzero"`
 	Content jsontext.Value `json:"content,omitempty"`
 	Base    string         `json:"base,omitempty"`
 	Patch   jsontext.Value `json:"patch,omitempty"`
-	Removed bool           `json:"removed,omitempty"`
+	Removed bool           `json:"removed,omitzero"`
 }
 
 // Keys brings the signing keys and the CA bundle to pin from now on. Keys is
@@ -136,9 +136,9 @@ type Peers struct {
 // connection number that the controllers have seen from this node.
 type Goaway struct {
 	Reason       string   `json:"reason"`
-	RetryAfterMS int64    `json:"retry_after_ms,omitempty"`
+	RetryAfterMS int64    `json:"retry_after_ms,omitzero"`
 	Peers        []string `json:"peers,omitempty"`
-	Connection   uint64   `json:"connection,omitempty"`
+	Connection   uint64   `json:"connection,omitzero"`
 }
 
 // Fault says that the last frame was not understood; the session goes on.
