@@ -113,9 +113,9 @@ type Update struct {
 type Document struct {
 	Target  string         `json:"target"`
 	Version uint64         `json:"version,omitzero"`
-	Content jsontext.Value `json:"content,omitempty"`
+	Content jsontext.Value `json:"content,omitzero"`
 	Base    string         `json:"base,omitempty"`
-	Patch   jsontext.Value `json:"patch,omitempty"`
+	Patch   jsontext.Value `json:"patch,omitzero"`
 	Removed bool           `json:"removed,omitzero"`
 }
 
