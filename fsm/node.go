@@ -1,0 +1,264 @@
+package fsm
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+
+	"github.com/droverhq/drover/document/selector"
+)
+
+// Node is what is configured. Labels are set by enrolment or an administrator,
+// and selectors match only these; facts are what the node says of itself.
+type Node struct {
+	ID           string            `cbor:"1,keyasint"`
+	Ordinal      uint32            `cbor:"2,keyasint"` // dense, never reused
+	Kind         string            `cbor:"3,keyasint"` // agent
+	Labels       map[string]string `cbor:"4,keyasint,omitempty"`
+	Facts        map[string]string `cbor:"5,keyasint,omitempty"`
+	PublicKey    []byte            `cbor:"6,keyasint,omitempty"` // Ed25519, 32 bytes
+	Enrolled     int64             `cbor:"7,keyasint"`
+	AgentVersion string            `cbor:"8,keyasint,omitempty"`
+	audience     Sum
+}
+
+// KindAgent is a node that holds a WebSocket to a peer.
+const KindAgent = "agent"
+
+// accepts tells whether a node takes a target: agents take all.
+func (n *Node) accepts(string) bool { return true }
+
+// EnrollToken lets nodes register their public keys.
+type EnrollToken struct {
+	ID      string            `cbor:"1,keyasint"`
+	Hash    []byte            `cbor:"2,keyasint"` // SHA-256 of the secret
+	Node    string            `cbor:"3,keyasint,omitempty"`
+	Labels  map[string]string `cbor:"4,keyasint,omitempty"`
+	Uses    int               `cbor:"5,keyasint"` // left
+	Expires int64             `cbor:"6,keyasint"`
+}
+
+// CreateEnrollToken stores an enrolment token.
+type CreateEnrollToken struct {
+	Token EnrollToken `cbor:"1,keyasint"`
+}
+
+// EnrollNode registers a node's public key with a token. The same key may
+// enrol again under the same name, which uses nothing up.
+type EnrollNode struct {
+	TokenID   string `cbor:"1,keyasint"`
+	TokenHash []byte `cbor:"2,keyasint"`
+	Node      string `cbor:"3,keyasint"`
+	PublicKey []byte `cbor:"4,keyasint"`
+}
+
+// LabelNode sets labels, and removes those whose value is nil.
+type LabelNode struct {
+	Node   string             `cbor:"1,keyasint"`
+	Labels map[string]*string `cbor:"2,keyasint"`
+}
+
+// RemoveNode takes a node out; its key is not known any more.
+type RemoveNode struct {
+	Node string `cbor:"1,keyasint"`
+}
+
+// RetryNodes forgets refusals and attempts, so that nodes are sent what is
+// desired again. With Resync set the nodes are also asked what they hold.
+type RetryNodes struct {
+	Nodes  []string `cbor:"1,keyasint"`
+	Resync bool     `cbor:"2,keyasint,omitempty"`
+}
+
+// Kind is the persisted number of the command.
+func (CreateEnrollToken) Kind() Kind { return 20 }
+
+// Kind is the persisted number of the command.
+func (EnrollNode) Kind() Kind { return 21 }
+
+// Kind is the persisted number of the command.
+func (LabelNode) Kind() Kind { return 22 }
+
+// Kind is the persisted number of the command.
+func (RemoveNode) Kind() Kind { return 23 }
+
+// Kind is the persisted number of the command.
+func (RetryNodes) Kind() Kind { return 24 }
+
+var nodeID = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$`)
+
+// ValidNodeID checks the name of a node: 1 to 128 letters, digits, ".", "_"
+// and "-", beginning and ending with a letter or digit.
+func ValidNodeID(id string) error {
+	if nodeID.MatchString(id) {
+		return nil
+	}
+	return errorf(CodeInvalid, "%.140q is no name for a node: use 1 to 128 letters, digits, '.', '_' or '-', beginning and ending with a letter or digit", id)
+}
+
+func (s *State) applyCreateEnrollToken(c CreateEnrollToken) error {
+	if s.enrollTokens[c.Token.ID] != nil {
+		return errorf(CodeConflict, "enrolment token %q exists already", c.Token.ID)
+	}
+	if c.Token.Node != "" {
+		if err := ValidNodeID(c.Token.Node); err != nil {
+			return err
+		}
+	}
+	if err := selector.ValidLabels(c.Token.Labels); err != nil {
+		return &Error{Code: CodeInvalid, Pointer: "/labels", Message: err.Error()}
+	}
+	t := c.Token
+	s.enrollTokens[t.ID] = &t
+	return nil
+}
+
+func (s *State) applyEnrollNode(c EnrollNode) (Outcome, error) {
+	t := s.enrollTokens[c.TokenID]
+	if t == nil || !sameHash(t.Hash, c.TokenHash) {
+		return Outcome{}, errorf(CodeDenied, "the enrolment token is not known; make a new one with `drover node enroll`")
+	}
+	id := c.Node
+	if id == "" {
+		id = t.Node
+	}
+	if err := ValidNodeID(id); err != nil {
+		return Outcome{}, err
+	}
+	if t.Node != "" && t.Node != id {
+		return Outcome{}, errorf(CodeDenied, "the enrolment token is for node %q, not %q", t.Node, id)
+	}
+	if old := s.nodes[id]; old != nil {
+		if slices.Equal(old.PublicKey, c.PublicKey) {
+			return Outcome{ID: id, Unchanged: true}, nil
+		}
+		return Outcome{}, errorf(CodeConflict, "node %q is enrolled with another key; remove it first with `drover node remove %s`", id, id)
+	}
+	if t.Expires < s.now {
+		return Outcome{}, errorf(CodeDenied, "the enrolment token has expired; make a new one with `drover node enroll`")
+	}
+	if t.Uses < 1 {
+		return Outcome{}, errorf(CodeDenied, "the enrolment token is used up; make a new one with `drover node enroll`")
+	}
+	if err := s.addNode(&Node{ID: id, Kind: KindAgent, Labels: t.Labels, PublicKey: c.PublicKey, Enrolled: s.now}); err != nil {
+		return Outcome{}, err
+	}
+	used := *t
+	used.Uses--
+	s.enrollTokens[t.ID] = &used
+	return Outcome{ID: id}, nil
+}
+
+// addNode gives a new node its ordinal, its row and its audience.
+func (s *State) addNode(n *Node) error {
+	n.Ordinal = uint32(len(s.byOrdinal))
+	bindings, err := s.bind(n)
+	if err != nil {
+		return err
+	}
+	plan := &bindingPlan{moves: []move{{n, bindings}}}
+	if err := s.checkSizes(plan); err != nil {
+		return err
+	}
+	s.byOrdinal = append(s.byOrdinal, n)
+	s.rows = append(s.rows, &Row{Since: s.index, Confirmed: true})
+	n = s.placeNode(n, bindings)
+	s.eventNode(n.Ordinal)
+	s.mix(uint64(n.Ordinal), sumWord(n.audience))
+	return nil
+}
+
+func (s *State) applyLabelNode(c LabelNode) error {
+	n := s.nodes[c.Node]
+	if n == nil {
+		return errorf(CodeNotFound, "no node is called %q", c.Node)
+	}
+	next := *n
+	next.Labels = maps.Clone(n.Labels)
+	if next.Labels == nil {
+		next.Labels = map[string]string{}
+	}
+	for k, v := range c.Labels {
+		if v == nil {
+			delete(next.Labels, k)
+		} else {
+			next.Labels[k] = *v
+		}
+	}
+	if err := selector.ValidLabels(next.Labels); err != nil {
+		return &Error{Code: CodeInvalid, Pointer: "/labels", Message: err.Error()}
+	}
+	bindings, err := s.bind(&next)
+	if err != nil {
+		return err
+	}
+	plan := &bindingPlan{moves: []move{{&next, bindings}}}
+	if err := s.checkSizes(plan); err != nil {
+		return err
+	}
+	s.rebind(plan)
+	s.eventNode(n.Ordinal)
+	return nil
+}
+
+func (s *State) applyRemoveNode(c RemoveNode) error {
+	n := s.nodes[c.Node]
+	if n == nil {
+		return errorf(CodeNotFound, "no node is called %q", c.Node)
+	}
+	s.leaveAudience(n)
+	delete(s.nodes, n.ID)
+	delete(s.refusing, n.Ordinal)
+	s.byOrdinal[n.Ordinal], s.rows[n.Ordinal] = nil, nil
+	s.event(Event{Kind: EventNode, Nodes: []uint32{n.Ordinal}, Removed: n.ID})
+	return nil
+}
+
+func (s *State) applyRetryNodes(c RetryNodes) (Outcome, error) {
+	done := 0
+	for _, id := range c.Nodes {
+		n := s.nodes[id]
+		if n == nil {
+			continue
+		}
+		before := s.Wanted(n.Ordinal).Sum
+		row := *s.rows[n.Ordinal]
+		row.Refused, row.Attempts, row.Stuck, row.Failure = nil, 0, 0, nil
+		if c.Resync {
+			row.Resync = s.index
+		}
+		s.putRow(n.Ordinal, &row)
+		s.noteWanted(n.Ordinal, before)
+		s.eventNode(n.Ordinal)
+		done++
+	}
+	return Outcome{Count: done}, nil
+}
+
+func (s *State) putNode(n *Node) {
+	s.nodes[n.ID] = n
+	s.byOrdinal[n.Ordinal] = n
+}
+
+// Node returns a node by its name, or nil.
+func (s *State) Node(id string) *Node { return s.nodes[id] }
+
+// NodeAt returns a node by its ordinal, or nil.
+func (s *State) NodeAt(ord uint32) *Node {
+	if int(ord) >= len(s.byOrdinal) {
+		return nil
+	}
+	return s.byOrdinal[ord]
+}
+
+// Nodes yields all nodes in the order of their enrolment.
+func (s *State) Nodes(yield func(*Node) bool) {
+	for _, n := range s.byOrdinal {
+		if n != nil && !yield(n) {
+			return
+		}
+	}
+}
+
+// NodeCount is the number of nodes.
+func (s *State) NodeCount() int { return len(s.nodes) }

@@ -1,0 +1,79 @@
+package fsm
+
+import "slices"
+
+// onceRow remembers what a request with an Idempotency-Key did.
+type onceRow struct {
+	Hash    []byte  `cbor:"1,keyasint"`
+	Index   uint64  `cbor:"2,keyasint"`
+	Time    int64   `cbor:"3,keyasint"`
+	Outcome Outcome `cbor:"4,keyasint"`
+}
+
+func onceKey(c Command) string { return c.Actor.Kind + ":" + c.Actor.Name + "\x00" + c.Once.Key }
+
+// replay finds an earlier request of the same actor with the same key.
+func (s *State) replay(c Command) (*onceRow, error) {
+	if c.Once.Key == "" {
+		return nil, nil
+	}
+	row := s.once[onceKey(c)]
+	if row == nil || s.now-row.Time > s.settings.KeepKeys {
+		return nil, nil
+	}
+	if !slices.Equal(row.Hash, c.Once.Hash) {
+		return nil, errorf(CodeKeyMismatch, "the Idempotency-Key was used for another request; use a new key for a new request")
+	}
+	return row, nil
+}
+
+// Replay tells, before anything is proposed, what an earlier request with the
+// same key did; nil where there was none.
+func (s *State) Replay(c Command) (*Result, error) {
+	row, err := s.replay(c)
+	if row == nil || err != nil {
+		return nil, err
+	}
+	out := row.Outcome
+	out.Replayed = true
+	return &Result{Index: row.Index, Outcome: out}, nil
+}
+
+func (s *State) keep(c Command, out Outcome) {
+	if c.Once.Key != "" {
+		s.once[onceKey(c)] = &onceRow{Hash: c.Once.Hash, Index: s.index, Time: s.now, Outcome: out}
+	}
+}
+
+// requestLog holds the ids of the latest commands: a command that was
+// forwarded twice is applied once.
+type requestLog struct {
+	seen  map[string]struct{}
+	order []string
+	next  int
+}
+
+// requestsKept is the number of request ids that are remembered: at 10,000
+// commands a second, about as long as a forward may be repeated.
+const requestsKept = 65536
+
+// first tells whether the id is new, and remembers it.
+func (l *requestLog) first(id string) bool {
+	if _, found := l.seen[id]; found {
+		return false
+	}
+	l.seen[id] = struct{}{}
+	if len(l.order) < requestsKept {
+		l.order = append(l.order, id)
+		return true
+	}
+	delete(l.seen, l.order[l.next])
+	l.order[l.next] = id
+	l.next = (l.next + 1) % requestsKept
+	return true
+}
+
+// inOrder lists the ids, oldest first.
+func (l *requestLog) inOrder() []string {
+	return slices.Concat(l.order[l.next:], l.order[:l.next])
+}

@@ -1,0 +1,195 @@
+package fsm
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/droverhq/drover/document"
+)
+
+// Manifest is what a node holds or should hold, sorted by target.
+type Manifest struct {
+	Sum      Sum
+	Entries  []Entry
+	Versions *Versions
+	Size     int // of all texts, in bytes
+}
+
+// Entry is one document of a manifest.
+type Entry struct {
+	Target   string
+	Document string
+	Version  *Version
+}
+
+// Versions is a manifest by the numbers of its versions, sorted by document,
+// with the checksum that a node reports when it holds them. It is shared by
+// all nodes that hold the same.
+type Versions struct {
+	Sum  Sum          `cbor:"1,keyasint"`
+	List []DocVersion `cbor:"2,keyasint"`
+}
+
+// DocVersion is a version of a document.
+type DocVersion struct {
+	Document string `cbor:"1,keyasint"`
+	Version  uint64 `cbor:"2,keyasint"`
+}
+
+// Of returns the version of a document, 0 where it is not held.
+func (v *Versions) Of(name string) uint64 {
+	if v == nil {
+		return 0
+	}
+	i, found := slices.BinarySearchFunc(v.List, name, func(d DocVersion, n string) int { return cmp.Compare(d.Document, n) })
+	if !found {
+		return 0
+	}
+	return v.List[i].Version
+}
+
+// only keeps the documents that are still bound. The cache keeps sharing.
+func (v *Versions) only(bindings []Binding, cache map[prunedKey]*Versions, audience Sum) *Versions {
+	if v == nil || !slices.ContainsFunc(v.List, func(d DocVersion) bool { return !binds(bindings, d.Document) }) {
+		return v
+	}
+	key := prunedKey{v, audience}
+	if out := cache[key]; out != nil {
+		return out
+	}
+	out := &Versions{Sum: v.Sum}
+	for _, d := range v.List {
+		if binds(bindings, d.Document) {
+			out.List = append(out.List, d)
+		}
+	}
+	cache[key] = out
+	return out
+}
+
+// manifestOf makes the manifest of bindings: the current versions, or those of
+// pick, where a nil version leaves the document out.
+func (s *State) manifestOf(bindings []Binding, pick func(*Document) *Version) *Manifest {
+	m := &Manifest{Entries: make([]Entry, 0, len(bindings))}
+	sums := make([]document.Entry, 0, len(bindings))
+	list := make([]DocVersion, 0, len(bindings))
+	for _, b := range bindings {
+		doc := s.documents[b.Document]
+		v := doc.Current()
+		if pick != nil {
+			v = pick(doc)
+		}
+		if v == nil {
+			continue
+		}
+		m.Entries = append(m.Entries, Entry{b.Target, b.Document, v})
+		m.Size += v.Size
+		sums = append(sums, document.Entry{Target: b.Target, Checksum: v.Checksum})
+		list = append(list, DocVersion{b.Document, v.Number})
+	}
+	slices.SortFunc(list, func(a, b DocVersion) int { return cmp.Compare(a.Document, b.Document) })
+	m.Sum = document.ManifestSum(sums)
+	m.Versions = &Versions{Sum: m.Sum, List: list}
+	return m
+}
+
+// Wanted is what a node should hold now: the current version of every document
+// that is bound to it, except that documents which it refused, with all that
+// were edited together with them, fall back to what it last accepted. It is a
+// pure function of the state.
+func (s *State) Wanted(ord uint32) *Manifest {
+	if row := s.rows[ord]; row.fallen != nil {
+		return row.fallen
+	}
+	return s.audiences[s.byOrdinal[ord].audience].Wanted
+}
+
+// Desired is what a node should hold without fall-backs: a node that refused
+// something is not in sync.
+func (s *State) Desired(ord uint32) *Manifest {
+	return s.audiences[s.byOrdinal[ord].audience].Wanted
+}
+
+// Since is the index at which what the node is wanted to hold last changed: an
+// error of an earlier update does not count, and a node is converged only when
+// it has accepted this index.
+func (s *State) Since(ord uint32) uint64 {
+	return max(s.rows[ord].Since, s.audiences[s.byOrdinal[ord].audience].Since)
+}
+
+// Converged tells whether a node holds what is desired, confirmed, and knows
+// that this is what it should hold.
+func (s *State) Converged(ord uint32) bool {
+	row := s.rows[ord]
+	return row.Known && row.Confirmed && row.Reported == s.Desired(ord).Sum &&
+		!row.At.Less(Position{s.Epoch(), s.Since(ord)})
+}
+
+// fall computes the manifest of a node that has refused something, nil where
+// nothing falls back.
+func (s *State) fall(ord uint32, row *Row) *Manifest {
+	fallen := s.fallenDocuments(ord, row)
+	if len(fallen) == 0 {
+		return nil
+	}
+	return s.manifestOf(s.AudienceOf(ord).Bindings, func(d *Document) *Version {
+		if !fallen[d.Name] {
+			return d.Current()
+		}
+		return d.Version(row.Accepted.Of(d.Name))
+	})
+}
+
+// fallenDocuments are the refused documents whose refused version is still the
+// desired one, and all that were edited together with one of them.
+func (s *State) fallenDocuments(ord uint32, row *Row) map[string]bool {
+	if len(row.Refused) == 0 {
+		return nil
+	}
+	a := s.AudienceOf(ord)
+	fallen := map[string]bool{}
+	for _, r := range row.Refused {
+		if doc := s.documents[r.Document]; binds(a.Bindings, r.Document) && doc.Current().Number == r.Version {
+			fallen[r.Document] = true
+		}
+	}
+	s.growTogether(a, row.Accepted, fallen)
+	return fallen
+}
+
+// growTogether adds to a set of documents all those that were edited by one
+// change with a member, between the accepted and the desired version of both:
+// so that no revision is ever half applied.
+func (s *State) growTogether(a *Audience, accepted *Versions, set map[string]bool) {
+	if len(set) == 0 {
+		return
+	}
+	edits := map[uint64][]string{} // revision → bound documents it moved since the accepted version
+	for _, b := range a.Bindings {
+		for _, v := range s.documents[b.Document].after(accepted.Of(b.Document)) {
+			edits[v.Revision] = append(edits[v.Revision], b.Document)
+		}
+	}
+	for grown := true; grown; {
+		grown = false
+		for rev, names := range edits {
+			if !slices.ContainsFunc(names, func(n string) bool { return set[n] }) {
+				continue
+			}
+			for _, n := range names {
+				grown = grown || !set[n]
+				set[n] = true
+			}
+			delete(edits, rev)
+		}
+	}
+}
+
+// after returns the versions above a number.
+func (d *Document) after(number uint64) []*Version {
+	i, found := slices.BinarySearchFunc(d.Versions, number, func(v *Version, n uint64) int { return cmp.Compare(v.Number, n) })
+	if found {
+		i++
+	}
+	return d.Versions[i:]
+}
