@@ -27,7 +27,7 @@ ui: ui/dist/index.html
 
 ui/node_modules/.package-lock.json: ui/package-lock.json
 	scripts/need node npm
-	cd ui && npm ci --no-audit --no-fund
+	cd ui && npm ci
 	touch $@
 
 ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
