@@ -3,6 +3,7 @@ package document
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -34,7 +35,7 @@ func Apply(text, patch []byte, lim Limits) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	operations, err := parsePatch(patch, lim)
+	operations, depth, err := parsePatch(patch, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +49,8 @@ func Apply(text, patch []byte, lim Limits) ([]byte, error) {
 	if len(out) > lim.Bytes {
 		return nil, &Error{CodeTooLarge, "", fmt.Sprintf("the result has %d bytes, the limit is %d", len(out), lim.Bytes)}
 	}
-	if depthOf(out) > lim.Depth {
+	// Mostly the operations show that the result cannot be too deep.
+	if max(depth, src.depth) > lim.Depth && depthOf(out) > lim.Depth {
 		return nil, &Error{CodeTooDeep, "", fmt.Sprintf("the result is nested deeper than the limit of %d", lim.Depth)}
 	}
 	return out, nil
@@ -70,30 +72,36 @@ type operation struct {
 	hasValue   bool
 }
 
-func parsePatch(patch []byte, lim Limits) ([]operation, error) {
+// parsePatch returns the operations and a bound of the depth to which they can
+// put something.
+func parsePatch(patch []byte, lim Limits) (operations []operation, depth int, err error) {
 	// An operation adds an array and an object around the value.
 	compacted, err := CompactValue(patch, Limits{Bytes: lim.Bytes + patchSlack, Depth: lim.Depth + 2})
 	if err != nil {
 		e := asError(err)
-		return nil, &Error{e.Code, e.Pointer, "the patch: " + e.Message}
+		return nil, 0, &Error{e.Code, e.Pointer, "the patch: " + e.Message}
 	}
 	src, err := newSource(compacted, lim)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	root := part{src: src}
 	if root.kind() != kindArray {
-		return nil, &Error{CodeBadPatch, "", "the patch is not an array of operations"}
+		return nil, 0, &Error{CodeBadPatch, "", "the patch is not an array of operations"}
 	}
-	operations := make([]operation, 0, root.node().count)
+	operations = make([]operation, 0, root.node().count)
 	for _, at := range root.elements() {
-		op, err := parseOperation(part{src, at})
+		o, err := parseOperation(part{src, at})
 		if err != nil {
-			return nil, inOperation(len(operations), op.op, err)
+			return nil, 0, inOperation(len(operations), o.op, err)
 		}
-		operations = append(operations, op)
+		operations = append(operations, o)
+		if o.op == "move" || o.op == "copy" {
+			depth = math.MaxInt // depends on what is there
+		}
+		depth = max(depth, strings.Count(o.path, "/")+src.depth-2)
 	}
-	return operations, nil
+	return operations, depth, nil
 }
 
 func parseOperation(p part) (operation, error) {

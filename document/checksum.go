@@ -6,41 +6,7 @@ import (
 	"encoding/base64"
 	"slices"
 	"strings"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
-
-// Canonical returns the RFC 8785 (JCS) form of any JSON text: names sorted by
-// UTF-16 code units, numbers as ECMAScript writes the nearest double, shortest
-// string escapes, no white space. Duplicate names, lone surrogates and numbers
-// beyond the range of a double are an *Error, as the RFC wants.
-func Canonical(text []byte) ([]byte, error) {
-	value := jsontext.Value(slices.Clone(text))
-	if err := value.Canonicalize(); err != nil {
-		return nil, textError(text, err)
-	}
-	// jsontext writes the largest double for a number beyond the range.
-	if bytes.Contains(value, []byte("1.7976931348623157e+308")) {
-		if err := checkRange(text); err != nil {
-			return nil, err
-		}
-	}
-	return value, nil
-}
-
-// checkRange refuses number literals beyond the range of a double.
-func checkRange(text []byte) error {
-	tape, _, err := scan(text, false)
-	if err != nil {
-		return err
-	}
-	for at, n := range tape {
-		if n.kind == kindNumber && overflows(text[n.start:n.end]) {
-			return &Error{CodeInexactNumber, pointerTo(text, tape, at), "the number is beyond the range of a double"}
-		}
-	}
-	return nil
-}
 
 // Checksum is the SHA-256 of the canonical form of a document, or of a
 // manifest. Its text is base64url without padding, 43 characters.

@@ -35,11 +35,11 @@ func InstanceVersion(text []byte) (string, error) {
 
 // pythonDump returns json.dumps(json.loads(text), sort_keys=True).
 func pythonDump(text []byte) ([]byte, error) {
-	tape, _, err := scan(text, true)
+	found, err := scan(text, true)
 	if err != nil {
 		return nil, err
 	}
-	d := dumper{src: &source{text, tape}, out: make([]byte, 0, len(text)+len(text)/8)}
+	d := dumper{src: &source{text, found.tape, found.depth}, out: make([]byte, 0, len(text)+len(text)/8)}
 	d.value(0, 0)
 	if d.err != nil {
 		return nil, d.err
@@ -173,7 +173,7 @@ func appendPythonFloat(dst []byte, f float64) []byte {
 func pythonString(quoted []byte) ([]byte, bool) {
 	inner := quoted[1 : len(quoted)-1]
 	if bytes.IndexByte(inner, '\\') < 0 {
-		return inner, utf8.Valid(inner) && !hasControl(inner)
+		return inner, utf8.Valid(inner)
 	}
 	out := make([]byte, 0, len(inner))
 	for i := 0; i < len(inner); i++ {
@@ -203,16 +203,7 @@ func pythonString(quoted []byte) ([]byte, bool) {
 		}
 		out = appendRune(out, r)
 	}
-	return out, utf8.Valid(inner) && !hasControl(inner)
-}
-
-func hasControl(s []byte) bool {
-	for _, c := range s {
-		if c < ' ' {
-			return true
-		}
-	}
-	return false
+	return out, utf8.Valid(inner)
 }
 
 func plainEscape(c byte) (byte, bool) {

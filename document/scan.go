@@ -27,15 +27,15 @@ type node struct {
 // them in the order of the text: a container is followed by its content, in an
 // object names and values alternate.
 //
-// It checks the grammar but for the content of strings and the uniqueness of
-// names: texts have been through Compact once, and this has to be fast. spaced
-// tells that there is white space between tokens. With python it also reads
-// the literals NaN, Infinity and -Infinity, as Python's json does.
-func scan(text []byte, python bool) (tape []node, spaced bool, err error) {
+// It checks the grammar but for UTF-8, escapes and the uniqueness of names: texts
+// have been through Compact once, and this has to be fast. With python it also
+// reads the literals NaN, Infinity and -Infinity, as Python's json does.
+func scan(text []byte, python bool) (scanned, error) {
 	if len(text) >= math.MaxInt32 {
-		return nil, false, &Error{CodeTooLarge, "", "2 GiB or more"}
+		return scanned{}, &Error{CodeTooLarge, "", "2 GiB or more"}
 	}
-	s := scanner{text: text, python: python, tape: make([]node, 0, len(text)/8+4)}
+	s := scanner{text: text, python: python}
+	s.tape = make([]node, 0, len(text)/8+4)
 	s.values()
 	s.skip()
 	if s.bad == "" && s.at < len(text) {
@@ -43,18 +43,24 @@ func scan(text []byte, python bool) (tape []node, spaced bool, err error) {
 	}
 	if s.bad != "" {
 		line, column := position(text, s.at)
-		return nil, false, &Error{CodeNotJSON, "", s.bad + ", line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column)}
+		return scanned{}, &Error{CodeNotJSON, "", s.bad + ", line " + strconv.Itoa(line) + ", column " + strconv.Itoa(column)}
 	}
-	return s.tape, s.spaced, nil
+	return s.scanned, nil
+}
+
+// scanned is what scan finds.
+type scanned struct {
+	tape   []node
+	depth  int  // of the nesting, as Limits.Depth counts it
+	spaced bool // there is white space between tokens
 }
 
 type scanner struct {
+	scanned
 	text   []byte
 	at     int
-	tape   []node
 	open   []int32 // the containers around, outermost first
 	python bool
-	spaced bool
 	bad    string // what is wrong at text[at], if anything
 }
 
@@ -70,6 +76,7 @@ func (s *scanner) values() {
 		switch c := s.text[s.at]; c {
 		case kindObject, kindArray:
 			s.open = append(s.open, int32(len(s.tape)))
+			s.depth = max(s.depth, len(s.open))
 			s.push(c, s.at, s.at+1)
 			s.at++
 			s.skip()
@@ -147,13 +154,16 @@ func (s *scanner) name() bool {
 
 func (s *scanner) str() bool {
 	for i := s.at + 1; i < len(s.text); i++ {
-		switch s.text[i] {
-		case '\\':
-			i++
-		case '"':
+		switch c := s.text[i]; {
+		case c == '"':
 			s.push(kindString, s.at, i+1)
 			s.at = i + 1
 			return true
+		case c == '\\':
+			i++
+		case c < ' ':
+			s.at, s.bad = i, "a control character in a string"
+			return false
 		}
 	}
 	s.bad = "a string has no end"

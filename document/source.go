@@ -9,23 +9,24 @@ import (
 
 // source is a compact text and where its values are.
 type source struct {
-	text []byte
-	tape []node // nil until somebody looks inside
+	text  []byte
+	tape  []node // nil until somebody looks inside
+	depth int
 }
 
 // newSource scans a text. What Compact did not make is made compact first.
 func newSource(text []byte, lim Limits) (*source, error) {
-	tape, spaced, err := scan(text, false)
-	if err == nil && !spaced {
-		return &source{text, tape}, nil
+	found, err := scan(text, false)
+	if err == nil && !found.spaced {
+		return &source{text, found.tape, found.depth}, nil
 	}
 	if text, err = CompactValue(text, lim); err != nil {
 		return nil, err
 	}
-	if tape, _, err = scan(text, false); err != nil {
+	if found, err = scan(text, false); err != nil {
 		return nil, err
 	}
-	return &source{text, tape}, nil
+	return &source{text, found.tape, found.depth}, nil
 }
 
 // part is one value of a source.

@@ -54,11 +54,11 @@ func (v *value) look() *container {
 		return nil
 	}
 	if v.src.tape == nil {
-		tape, _, err := scan(v.src.text, false)
+		found, err := scan(v.src.text, false)
 		if err != nil {
 			return nil // cannot be: the text was cut from a scanned one
 		}
-		v.src = &source{v.src.text, tape}
+		v.src = &source{v.src.text, found.tape, found.depth}
 	}
 	n := v.node()
 	v.open = &container{kind: kind, count: int(n.count)}
