@@ -95,11 +95,11 @@ func (c *canonicalizer) object(p part) {
 		name := raw[1 : len(raw)-1]
 		if bytes.IndexByte(name, '\\') >= 0 {
 			var err error
-			raw = nil
 			if name, err = jsontext.AppendUnquote(nil, raw); err != nil {
 				c.fail(p.at, CodeNotJSON, "the name of a member has a bad escape")
 				return
 			}
+			raw = nil
 		}
 		c.members = append(c.members, canonicalMember{name, raw, at})
 	}
