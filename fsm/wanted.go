@@ -193,3 +193,30 @@ func (d *Document) after(number uint64) []*Version {
 	}
 	return d.Versions[i:]
 }
+
+// VersionBy returns the newest version with this checksum of the document that
+// a node knows as target, or nil.
+func (s *State) VersionBy(ord uint32, target string, sum Sum) *Version {
+	doc := s.documents[s.AudienceOf(ord).document(target)]
+	if doc == nil {
+		return nil
+	}
+	for _, v := range slices.Backward(doc.Versions) {
+		if v.Checksum == sum {
+			return v
+		}
+	}
+	return nil
+}
+
+// EntriesOf returns the versions of a list under the targets that a node knows
+// them by; those that are not bound to it, or not kept, are left out.
+func (s *State) EntriesOf(ord uint32, versions *Versions) []Entry {
+	out := make([]Entry, 0, len(versions.List))
+	for _, b := range s.AudienceOf(ord).Bindings {
+		if v := s.documents[b.Document].Version(versions.Of(b.Document)); v != nil {
+			out = append(out, Entry{b.Target, b.Document, v})
+		}
+	}
+	return out
+}

@@ -1,0 +1,175 @@
+package push
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/droverhq/drover/wire"
+)
+
+// Times of a connection. Any frame of the agent counts as life.
+const (
+	heartbeat  = 20 * time.Second
+	silence    = heartbeat + 10*time.Second
+	helloTime  = 5 * time.Second
+	writeBase  = 10 * time.Second
+	writeSpeed = 16 << 10 // bytes a second that a write may take
+)
+
+// smallWrite is the size up to which a frame fits a socket's buffer, so that
+// one of the few shared writers may write it.
+const smallWrite = 8 << 10
+
+// conn is one WebSocket. It implements link: frames are queued and written by
+// one goroutine at a time, which is borrowed from the writers.
+type conn struct {
+	ws      *websocket.Conn
+	writers *writers
+	log     *slog.Logger
+
+	mu      sync.Mutex
+	queue   []outgoing
+	writing bool
+	closing bool
+}
+
+// outgoing is one entry of the queue: an update, a message, a ping, or the
+// close.
+type outgoing struct {
+	update *frame
+	data   []byte
+	ping   bool
+	close  []byte
+}
+
+func (o outgoing) size() int {
+	if o.update != nil {
+		return len(o.update.data)
+	}
+	return len(o.data)
+}
+
+func (c *conn) send(f *frame) { c.put(outgoing{update: f}) }
+
+func (c *conn) tell(m wire.Message) {
+	data, err := wire.Encode(m)
+	if err != nil {
+		c.log.Error("message cannot be encoded", "type", m.Kind(), "error", err)
+		return
+	}
+	c.put(outgoing{data: data})
+}
+
+func (c *conn) close(code int, reason string) {
+	c.put(outgoing{close: websocket.FormatCloseMessage(code, reason)})
+}
+
+func (c *conn) put(o outgoing) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closing {
+		return
+	}
+	c.queue = append(c.queue, o)
+	c.closing = o.close != nil
+	if !c.writing {
+		c.writing = true
+		c.writers.borrow(c, o.size() > smallWrite)
+	}
+}
+
+// flush writes the queue until it is empty.
+func (c *conn) flush() {
+	for {
+		c.mu.Lock()
+		if len(c.queue) == 0 {
+			c.queue, c.writing = nil, false
+			c.mu.Unlock()
+			return
+		}
+		next := c.queue[0]
+		c.queue = c.queue[1:]
+		c.mu.Unlock()
+		if err := c.write(next); err != nil {
+			c.shut()
+			return
+		}
+	}
+}
+
+// shut closes the socket; the reader sees it and ends the session.
+func (c *conn) shut() {
+	c.mu.Lock()
+	c.queue, c.writing, c.closing = nil, false, true
+	c.mu.Unlock()
+	_ = c.ws.Close()
+}
+
+var errClosed = errors.New("closed by this side")
+
+func (c *conn) write(o outgoing) error {
+	deadline := time.Now().Add(writeBase + time.Duration(o.size())*time.Second/writeSpeed)
+	if o.close != nil {
+		_ = c.ws.WriteControl(websocket.CloseMessage, o.close, deadline)
+		return errClosed
+	}
+	if o.ping {
+		return c.ws.WriteControl(websocket.PingMessage, nil, deadline)
+	}
+	if err := c.ws.SetWriteDeadline(deadline); err != nil {
+		return fmt.Errorf("write deadline: %w", err)
+	}
+	if o.update == nil {
+		return c.ws.WriteMessage(websocket.TextMessage, o.data)
+	}
+	m, err := o.update.message()
+	if err != nil {
+		return err
+	}
+	return c.ws.WritePreparedMessage(m)
+}
+
+func (c *conn) ping() { c.put(outgoing{ping: true}) }
+
+// alive notes a sign of life, and lets the next read wait for another.
+func (c *conn) alive() error {
+	return c.ws.SetReadDeadline(time.Now().Add(silence))
+}
+
+// writers are the few goroutines that write for thousands of connections. A
+// frame that may not fit a socket's buffer gets a goroutine of its own, so
+// that a slow agent never slows another.
+type writers struct {
+	work  chan *conn
+	group sync.WaitGroup
+}
+
+func newWriters() *writers { return &writers{work: make(chan *conn, 1<<14)} }
+
+func (w *writers) borrow(c *conn, large bool) {
+	if !large {
+		select {
+		case w.work <- c:
+			return
+		default: // all are busy: go on as for a large one
+		}
+	}
+	w.group.Go(c.flush)
+}
+
+// run writes until stop is closed.
+func (w *writers) run(stop <-chan struct{}) {
+	for {
+		select {
+		case c := <-w.work:
+			c.flush()
+		case <-stop:
+			return
+		}
+	}
+}

@@ -1,0 +1,280 @@
+package push
+
+import (
+	"math/rand/v2"
+	"strings"
+	"sync"
+
+	"github.com/droverhq/drover/document"
+	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/wire"
+)
+
+// core is the rules of delivery for the sessions of one peer. Its methods do
+// no I/O beyond queueing frames on links, and start no goroutine.
+type core struct {
+	peer string // id of this peer
+	sign func(text string) string
+	rand *rand.Rand
+
+	mu       sync.Mutex
+	sessions map[uint64]*session
+	byNode   map[uint32]*session // the newest of each node
+	dirty    []*session
+	unsaid   map[*session]struct{} // with reports for the collector
+	nextID   uint64
+}
+
+func newCore(peer string, run uint64, sign func(string) string, random *rand.Rand) *core {
+	return &core{
+		peer: peer, sign: sign, rand: random,
+		sessions: map[uint64]*session{}, byNode: map[uint32]*session{},
+		unsaid: map[*session]struct{}{}, nextID: run << 24,
+	}
+}
+
+// admit begins a session whose hello was verified. An older session of the
+// same node on this peer ends: the newest wins.
+func (c *core) admit(l link, ord uint32, nonce string, h wire.Hello) (*session, error) {
+	manifest, err := document.ParseChecksum(h.Manifest)
+	if err != nil {
+		return nil, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.nextID++
+	s := &session{link: l, id: c.nextID, ord: ord, node: h.Node, hello: h, nonce: nonce}
+	s.last = held{manifest: manifest, at: fsm.Position{Epoch: h.Epoch, Index: h.Index}, confirmed: true}
+	if old := c.byNode[ord]; old != nil {
+		c.drop(old, wire.CloseSuperseded, "a newer connection of this node took over")
+	}
+	c.sessions[s.id], c.byNode[ord] = s, s
+	s.report(fsm.Report{Open: s.open()})
+	c.unsaid[s] = struct{}{}
+	c.mark(s)
+	return s, nil
+}
+
+// drop ends a session from this side.
+func (c *core) drop(s *session, code int, reason string) {
+	s.close(code, reason)
+	c.forget(s)
+}
+
+// forget takes a session out; whoever calls it tells the state.
+func (c *core) forget(s *session) {
+	delete(c.sessions, s.id)
+	delete(c.unsaid, s)
+	if c.byNode[s.ord] == s {
+		delete(c.byNode, s.ord)
+	}
+}
+
+// ended takes a session out whose connection is gone, and tells whether it was
+// still one of ours.
+func (c *core) ended(s *session) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ours := c.sessions[s.id]
+	c.forget(s)
+	return ours
+}
+
+func (c *core) mark(s *session) {
+	if !s.dirty {
+		s.dirty = true
+		c.dirty = append(c.dirty, s)
+	}
+}
+
+// markAll makes the next plan look at every session.
+func (c *core) markAll() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, s := range c.sessions {
+		c.mark(s)
+	}
+}
+
+// markMoved makes the next plan look at the sessions whose nodes may be wanted
+// to hold something else, or whose rows have moved.
+func (c *core) markMoved(state *fsm.State, moved []fsm.Moved) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, m := range moved {
+		for _, e := range m.Events {
+			switch e.Kind {
+			case fsm.EventRevision:
+				c.markPush(state.Push(e.Revision))
+			case fsm.EventNode:
+				for _, ord := range e.Nodes {
+					if s := c.byNode[ord]; s != nil {
+						c.mark(s)
+					}
+				}
+			}
+		}
+	}
+}
+
+func (c *core) markPush(p *fsm.Push) {
+	if p == nil {
+		return
+	}
+	if p.Targets.Len() > 4*len(c.byNode) {
+		for ord, s := range c.byNode {
+			if p.Targets.Has(ord) {
+				c.mark(s)
+			}
+		}
+		return
+	}
+	for ord := range p.Targets.All() {
+		if s := c.byNode[ord]; s != nil {
+			c.mark(s)
+		}
+	}
+}
+
+// hear takes one message of a node. It returns false for a message that an
+// agent has no business to send.
+func (c *core) hear(s *session, m wire.Message) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.sessions[s.id] != s {
+		return true // it ended while the message was read
+	}
+	var ok bool
+	switch m := m.(type) {
+	case wire.Ack:
+		ok = c.hearAck(s, m)
+	case wire.Error:
+		ok = c.hearError(s, m)
+	case wire.Status:
+		ok = c.hearStatus(s, m)
+	case wire.Fault:
+		return true // logged by the caller
+	}
+	if ok {
+		c.unsaid[s] = struct{}{}
+		c.mark(s)
+	}
+	return ok
+}
+
+func (c *core) hearAck(s *session, m wire.Ack) bool {
+	manifest, err := document.ParseChecksum(m.Manifest)
+	if err != nil {
+		return false
+	}
+	f := s.inflight
+	s.last = held{manifest: manifest, at: s.last.at, confirmed: m.Confirmed}
+	var r fsm.Report
+	if f != nil && f.id == m.Update {
+		s.inflight, s.welcome.full = nil, false
+		s.raise(f.at)
+		if f.manifest == manifest {
+			r.Versions = f.versions
+			s.acked = f
+		}
+	}
+	s.report(r)
+	return true
+}
+
+func (c *core) hearStatus(s *session, m wire.Status) bool {
+	manifest, err := document.ParseChecksum(m.Manifest)
+	if err != nil {
+		return false
+	}
+	targets := make(map[string]fsm.Sum, len(m.Have))
+	for target, text := range m.Have {
+		if targets[target], err = document.ParseChecksum(text); err != nil {
+			return false
+		}
+	}
+	s.last = held{manifest: manifest, at: fsm.Position{Epoch: m.Epoch, Index: m.Index}, confirmed: s.last.confirmed, targets: targets}
+	s.welcome.asked = false
+	s.report(fsm.Report{})
+	return true
+}
+
+// hearError tells apart errors that count, those that need the full content,
+// and those that only say that the moment was wrong.
+func (c *core) hearError(s *session, m wire.Error) bool {
+	manifest, err := document.ParseChecksum(m.Manifest)
+	if err != nil || len(m.Errors) == 0 {
+		return false
+	}
+	tried := fsm.Position{Epoch: m.Epoch, Index: m.Index}
+	s.last = held{manifest: manifest, at: s.last.at, confirmed: true}
+	s.raise(tried)
+	wasFull := s.welcome.full
+	if f := s.inflight; f != nil && f.id == m.Update {
+		s.inflight = nil
+		wasFull = f.full
+		tried = f.at
+	}
+	s.welcome.full = false
+	switch {
+	case all(m.Errors, wire.CodeBaseMismatch, wire.CodeManifestMismatch) && !wasFull:
+		s.welcome.full = true
+		c.ask(s)
+		s.report(fsm.Report{})
+	case all(m.Errors, wire.CodeStaleIndex, wire.CodeBusy):
+		c.ask(s)
+		s.report(fsm.Report{})
+	default:
+		s.report(fsm.Report{Tried: &tried, Problems: problems(m.Errors)})
+		s.errorSeq = s.seq
+	}
+	return true
+}
+
+// ask makes the node say what it holds; until it has, nothing is sent.
+func (c *core) ask(s *session) {
+	if !s.welcome.asked {
+		s.welcome.asked = true
+		s.tell(wire.Report{})
+	}
+}
+
+func all(errors []wire.Problem, codes ...string) bool {
+	for _, e := range errors {
+		found := false
+		for _, code := range codes {
+			found = found || e.Code == code
+		}
+		if !found {
+			return false
+		}
+	}
+	return true
+}
+
+// Limits of what an error of a node may put into the log.
+const (
+	maxProblems = 16
+	maxMessage  = 1 << 10
+	maxLogTail  = 2 << 10
+	maxWord     = 200
+)
+
+func cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	return strings.ToValidUTF8(s[:limit], "")
+}
+
+func problems(errors []wire.Problem) []fsm.Problem {
+	out := make([]fsm.Problem, 0, min(len(errors), maxProblems))
+	for _, e := range errors[:min(len(errors), maxProblems)] {
+		out = append(out, fsm.Problem{
+			Target: cut(e.Target, maxWord), Stage: cut(e.Stage, maxWord), Code: cut(e.Code, maxWord),
+			Pointer: cut(e.Pointer, maxWord), Message: cut(e.Message, maxMessage),
+			LogTail: cut(e.LogTail, maxLogTail), Retryable: e.Retryable,
+		})
+	}
+	return out
+}

@@ -1,0 +1,153 @@
+package push
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/droverhq/drover/document"
+	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/wire"
+)
+
+// emptyManifest is what a node reports that holds nothing.
+var emptyManifest = document.ManifestSum(nil)
+
+// frame is an update as it is sent to every session of a group: nothing in it
+// is specific to one node.
+type frame struct {
+	id       string
+	at       fsm.Position
+	manifest fsm.Sum
+	versions []fsm.DocVersion
+	full     bool
+	data     []byte
+
+	prepare  sync.Once
+	prepared *websocket.PreparedMessage
+	err      error
+}
+
+// message is the frame in the form that a WebSocket sends without encoding it
+// again for each connection.
+func (f *frame) message() (*websocket.PreparedMessage, error) {
+	f.prepare.Do(func() { f.prepared, f.err = websocket.NewPreparedMessage(websocket.TextMessage, f.data) })
+	return f.prepared, f.err
+}
+
+// foundry makes frames. It is used by one goroutine at a time.
+type foundry struct {
+	sign    func(text string) string
+	made    uint64
+	patches map[patchKey][]byte
+}
+
+type patchKey struct{ from, to *fsm.Blob }
+
+// patchesKept bounds the cache of patches between two contents: the pairs that
+// nodes which come back one by one need again.
+const patchesKept = 256
+
+func newFoundry(sign func(string) string) *foundry {
+	return &foundry{sign: sign, patches: map[patchKey][]byte{}}
+}
+
+func (f *foundry) frame(g *group) (*frame, error) {
+	f.made++
+	out := &frame{
+		id: strconv.FormatUint(f.made, 36), at: g.at, manifest: g.key.want.Sum,
+		versions: g.key.want.Versions.List, full: g.key.full,
+	}
+	header := wire.Header{
+		Purpose: wire.PurposeUpdate, Cluster: g.cluster, Epoch: g.at.Epoch, Index: g.at.Index, Revision: g.revision,
+		Audience: g.key.audience.String(), Base: g.key.base.String(), Manifest: g.key.want.Sum.String(),
+	}
+	update := wire.Update{Update: out.id, Header: header.Text(), Documents: make([]wire.Document, 0, len(g.parts))}
+	for _, p := range g.parts {
+		d, err := f.document(p)
+		if err != nil {
+			return nil, fmt.Errorf("update of %q: %w", p.target, err)
+		}
+		update.Documents = append(update.Documents, d)
+	}
+	update.Signature = f.sign(update.Header)
+	var err error
+	out.data, err = wire.Encode(update)
+	return out, err
+}
+
+// document makes the smaller of a delta and the full content.
+func (f *foundry) document(p part) (wire.Document, error) {
+	if p.version == nil {
+		return wire.Document{Target: p.target, Removed: true}, nil
+	}
+	d := wire.Document{Target: p.target, Version: p.version.Number}
+	text, err := p.to.Text()
+	if err != nil {
+		return d, err
+	}
+	if p.from != nil {
+		patch, err := f.patch(p, text)
+		if err != nil {
+			return d, err
+		}
+		if len(patch) < len(text) {
+			d.Base, d.Patch = p.base.String(), patch
+			return d, nil
+		}
+	}
+	d.Content = text
+	return d, nil
+}
+
+func (f *foundry) patch(p part, text []byte) ([]byte, error) {
+	key := patchKey{p.from, p.to}
+	if patch, found := f.patches[key]; found {
+		return patch, nil
+	}
+	from, err := p.from.Text()
+	if err != nil {
+		return nil, err
+	}
+	patch, err := document.Diff(from, text)
+	if err != nil {
+		return nil, err
+	}
+	if len(f.patches) >= patchesKept {
+		clear(f.patches)
+	}
+	f.patches[key] = patch
+	return patch, nil
+}
+
+func sortParts(parts []part) {
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.target, b.target) })
+}
+
+// dispatch makes the frame of every group of a plan and puts it onto the
+// sessions that still want it.
+func (c *core) dispatch(p plan, f *foundry) error {
+	frames := make(map[groupKey]*frame, len(p.groups))
+	for key, g := range p.groups {
+		made, err := f.frame(g)
+		if err != nil {
+			return err
+		}
+		frames[key] = made
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range p.wishes {
+		s := w.session
+		if c.sessions[s.id] != s || s.inflight != nil || s.last.manifest != w.group.base || s.welcome.asked {
+			continue // it has spoken since, and is marked for the next plan
+		}
+		s.inflight = frames[w.group]
+		s.send(s.inflight)
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package push
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/wire"
+)
+
+// noQuorumAfter is how long a leader may be missing before the agents are
+// asked to look for a peer that has one.
+const noQuorumAfter = 10 * time.Second
+
+// Balance: a peer sheds agents above its fair share, slowly.
+const (
+	shedAbove  = 1.1
+	shedPerSec = 50
+	shedSlack  = 4 // agents above the share that are never worth a move
+)
+
+// keepHouse does what is due by the clock: pings, the word on the quorum,
+// sessions that the state believes in and this peer has not, and balance.
+func (s *Server) keepHouse(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	steady := 0
+	quorum := true
+	for n := uint64(0); ; n++ {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		s.pingSome(n)
+		ok, lost := s.deps.Cluster.Quorum()
+		if ok != quorum {
+			quorum = ok
+			s.tellQuorum(ok)
+		}
+		if !ok {
+			steady = 0
+			s.tellGoaway(lost)
+			continue
+		}
+		s.told = false
+		steady++
+		s.closeGhosts()
+		if steady >= 10 {
+			s.shed()
+		}
+	}
+}
+
+// pingSome pings the sessions whose turn it is: each once in a heartbeat.
+func (s *Server) pingSome(n uint64) {
+	const turns = uint64(heartbeat / time.Second)
+	s.core.mu.Lock()
+	defer s.core.mu.Unlock()
+	for id, session := range s.core.sessions {
+		if c, ok := session.link.(*conn); ok && id%turns == n%turns {
+			c.ping()
+		}
+	}
+}
+
+func (s *Server) tellQuorum(ok bool) {
+	peers := s.urls()
+	s.core.mu.Lock()
+	for _, session := range s.core.sessions {
+		session.tell(wire.Peers{Peers: peers, Quorum: ok})
+	}
+	s.core.mu.Unlock()
+	if ok {
+		s.core.markAll()
+		s.kick(s.kicked)
+		s.kick(s.heard)
+	}
+}
+
+// tellGoaway asks the agents once to look for a peer with a quorum. They keep
+// this connection until they have found one: if the whole cluster is down they
+// stay where they are.
+func (s *Server) tellGoaway(lost time.Duration) {
+	if lost < noQuorumAfter || s.told {
+		return
+	}
+	s.told = true
+	peers := s.urls()
+	s.core.mu.Lock()
+	defer s.core.mu.Unlock()
+	for _, session := range s.core.sessions {
+		session.tell(wire.Goaway{Reason: wire.GoawayNoQuorum, Peers: peers})
+	}
+}
+
+// closeGhosts tells the state of sessions that it believes in and that this
+// peer has not: those of an earlier run, or whose end was not taken.
+func (s *Server) closeGhosts() {
+	var ghosts []fsm.Closed
+	s.deps.Store.View(func(state *fsm.State) {
+		s.core.mu.Lock()
+		defer s.core.mu.Unlock()
+		for n := range state.Nodes {
+			row := state.Row(n.Ordinal)
+			if row.Connected && row.Session.Peer == s.config.Peer && s.core.sessions[row.Session.ID] == nil {
+				ghosts = append(ghosts, fsm.Closed{Node: n.Ordinal, Session: row.Session.ID})
+			}
+		}
+	})
+	if len(ghosts) > 0 {
+		s.returnClosed(ghosts)
+		s.kick(s.heard)
+	}
+}
+
+// shed asks some agents to go elsewhere when this peer has more than its share.
+func (s *Server) shed() {
+	connected, alive := 0, 0
+	s.deps.Store.View(func(state *fsm.State) {
+		for n := range state.Nodes {
+			if state.Row(n.Ordinal).Connected {
+				connected++
+			}
+		}
+		for _, p := range state.Peers() {
+			if p.Alive {
+				alive++
+			}
+		}
+	})
+	if alive < 2 {
+		return
+	}
+	share := float64(connected) / float64(alive)
+	over := s.Sessions() - int(share*shedAbove) - shedSlack
+	if over <= 0 {
+		return
+	}
+	peers := s.urls()
+	peers = peers[:max(len(peers)-1, 0)] // not this one
+	s.core.mu.Lock()
+	defer s.core.mu.Unlock()
+	left := min(over, shedPerSec)
+	for _, session := range s.core.sessions {
+		if left == 0 {
+			return
+		}
+		if session.inflight == nil {
+			session.tell(wire.Goaway{Reason: wire.GoawayRebalance, Peers: peers})
+			left--
+		}
+	}
+}
+
+// claims counts how often two processes take one identity from each other.
+type claims struct {
+	mu     sync.Mutex
+	recent map[uint32][]time.Time
+}
+
+// A node whose identity was taken this often within the window has a copy; the
+// incumbent stays.
+const (
+	claimsAllowed = 3
+	claimsWindow  = time.Minute
+)
+
+func (c *claims) tooMany(ord uint32, now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := c.recent[ord][:0]
+	for _, t := range c.recent[ord] {
+		if now.Sub(t) < claimsWindow {
+			kept = append(kept, t)
+		}
+	}
+	if len(kept) >= claimsAllowed {
+		c.recent[ord] = kept
+		return true
+	}
+	c.recent[ord] = append(kept, now)
+	return false
+}

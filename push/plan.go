@@ -1,0 +1,258 @@
+package push
+
+import (
+	"time"
+
+	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/wire"
+)
+
+// wish is an update that a session is to be sent: the group it belongs to.
+type wish struct {
+	session *session
+	group   groupKey
+}
+
+// groupKey tells apart the updates of one plan: sessions with equal keys are
+// sent the same bytes.
+type groupKey struct {
+	base     fsm.Sum
+	want     *fsm.Manifest
+	audience fsm.Sum
+	full     bool
+}
+
+// group is what the frame of a key is made of, copied out of the state.
+type group struct {
+	key      groupKey
+	cluster  string
+	at       fsm.Position
+	revision uint64
+	parts    []part
+}
+
+// part is one document that differs.
+type part struct {
+	target  string
+	version *fsm.Version // nil: the target is removed
+	to      *fsm.Blob
+	base    fsm.Sum   // checksum of what the node holds, zero where it holds none
+	from    *fsm.Blob // nil: send the full content
+}
+
+// plan is what the sessions that were marked are to be sent.
+type plan struct {
+	wishes []wish
+	groups map[groupKey]*group
+	// next is when the earliest retry is due, zero where there is none.
+	next time.Time
+}
+
+// conditions are what the rules must know beside the state.
+type conditions struct {
+	now    time.Time
+	quorum bool
+	peers  []string // URLs of the controllers
+}
+
+// plan looks at all marked sessions. It runs inside Store.View: it makes no
+// frame, and sends only what is small and made for one session.
+func (c *core) plan(state *fsm.State, at conditions) plan {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := plan{groups: map[groupKey]*group{}}
+	marked := c.dirty
+	c.dirty = nil
+	for _, s := range marked {
+		s.dirty = false
+		if c.sessions[s.id] != s {
+			continue
+		}
+		if !c.keeps(state, s) {
+			continue
+		}
+		c.greet(state, s, at)
+		if key, ok := c.wants(state, s, at, &p); ok {
+			if p.groups[key] == nil {
+				g, known := newGroup(state, s, key)
+				if !known {
+					c.ask(s)
+					continue
+				}
+				p.groups[key] = g
+			}
+			p.wishes = append(p.wishes, wish{s, key})
+		}
+	}
+	return p
+}
+
+// keeps ends a session whose node is gone, or which the state shows
+// superseded: goaway carries the highest connection number, and the agent goes
+// on above it. A session that the state has lost is told to it again.
+func (c *core) keeps(state *fsm.State, s *session) bool {
+	row := state.Row(s.ord)
+	if row == nil {
+		c.drop(s, wire.CloseRevoked, "this node was removed")
+		return false
+	}
+	if row.Session.ID == s.id {
+		s.opened = true
+		if !row.Connected && len(s.pending) == 0 {
+			c.reopen(s)
+		}
+		return true
+	}
+	if row.Session.Connection >= s.hello.Connection {
+		s.tell(wire.Goaway{Reason: wire.GoawayDuplicate, Connection: row.Session.Connection})
+		c.drop(s, wire.CloseSuperseded, "another connection of this node took over")
+		return false
+	}
+	if len(s.pending) == 0 {
+		c.reopen(s)
+	}
+	return true
+}
+
+func (c *core) reopen(s *session) {
+	s.report(fsm.Report{Open: s.open()})
+	c.unsaid[s] = struct{}{}
+}
+
+// greet sends the welcome, sends it again when the audience has changed, and
+// passes on a person's wish to hear what the node holds.
+func (c *core) greet(state *fsm.State, s *session, at conditions) {
+	audience := state.AudienceOf(s.ord).ID
+	resync := state.Row(s.ord).Resync
+	if s.welcome.done && s.welcome.resynced < resync {
+		c.ask(s)
+	}
+	s.welcome.resynced = resync // a hello has just said what a new session holds
+	if s.welcome.done && s.welcome.audience == audience {
+		return
+	}
+	s.welcome.done, s.welcome.audience = true, audience
+	name := ""
+	if p := state.Peer(c.peer); p != nil {
+		name = p.Name
+	}
+	text := wire.WelcomeText(state.Cluster().ID, s.node, s.nonce, s.hello.Nonce, audience.String())
+	s.tell(wire.Welcome{
+		Peer: name, Peers: at.peers, Quorum: at.quorum, HeartbeatS: int(heartbeat / time.Second),
+		Audience: audience.String(), Signature: c.sign(text),
+	})
+}
+
+// wants decides whether a session is sent an update now. The order of the
+// checks is that of the design: one update in flight; nothing from a state
+// that is behind the node; nothing after an error until the state holds it.
+func (c *core) wants(state *fsm.State, s *session, at conditions, p *plan) (groupKey, bool) {
+	none := groupKey{}
+	if !at.quorum || s.inflight != nil || s.welcome.asked || !s.last.confirmed {
+		return none, false
+	}
+	if state.Position().Less(s.last.at) {
+		return none, false
+	}
+	row := state.Row(s.ord)
+	if s.errorSeq > 0 && (row.Session.ID != s.id || row.Session.Seq < s.errorSeq) {
+		return none, false
+	}
+	want := state.Wanted(s.ord)
+	since := state.Since(s.ord)
+	fenced := s.last.at.Less(fsm.Position{Epoch: state.Epoch(), Index: since})
+	if s.last.manifest == want.Sum && !fenced || state.Stuck(s.ord) {
+		return none, false
+	}
+	if !c.due(s, since, state.Attempts(s.ord), at.now, p) {
+		return none, false
+	}
+	return groupKey{base: s.last.manifest, want: want, audience: s.welcome.audience, full: s.welcome.full}, true
+}
+
+// Backoff of updates that failed: full jitter over a rising base.
+const (
+	retryBase = time.Second
+	retryCap  = 5 * time.Minute
+)
+
+// due tells whether the wait after a failed attempt is over, and notes in the
+// plan when it will be.
+func (c *core) due(s *session, since uint64, attempts int, now time.Time, p *plan) bool {
+	if attempts == 0 {
+		return true
+	}
+	if s.retry.since != since || s.retry.attempts != attempts {
+		ceiling := min(retryCap, retryBase<<min(attempts-1, 20))
+		s.retry = retry{since, attempts, now.Add(time.Duration(c.rand.Int64N(int64(ceiling))))}
+	}
+	if !s.retry.at.After(now) {
+		return true
+	}
+	if p.next.IsZero() || s.retry.at.Before(p.next) {
+		p.next = s.retry.at
+	}
+	c.mark(s)
+	return false
+}
+
+// newGroup copies out of the state what differs between what a node holds and
+// what it is wanted to hold. known is false where it is not known what the
+// manifest that it reported stands for.
+func newGroup(state *fsm.State, s *session, key groupKey) (g *group, known bool) {
+	g = &group{key: key, cluster: state.Cluster().ID, at: state.Position(), revision: state.LastRevision()}
+	have, known := holds(state, s)
+	if !known && !key.full {
+		return nil, false
+	}
+	wanted := make(map[string]bool, len(key.want.Entries))
+	for _, e := range key.want.Entries {
+		wanted[e.Target] = true
+		base, from := have[e.Target], (*fsm.Blob)(nil)
+		if base.sum == e.Version.Checksum && !key.full {
+			continue
+		}
+		if base.version != nil && !key.full {
+			from = state.Blob(base.version.Blob)
+		}
+		g.parts = append(g.parts, part{e.Target, e.Version, state.Blob(e.Version.Blob), base.sum, from})
+	}
+	for target := range have {
+		if !wanted[target] {
+			g.parts = append(g.parts, part{target: target})
+		}
+	}
+	sortParts(g.parts)
+	return g, true
+}
+
+// holding is one document on a node: version is nil where no version of the
+// document has this checksum.
+type holding struct {
+	sum     fsm.Sum
+	version *fsm.Version
+}
+
+// holds tells what a node holds, by target.
+func holds(state *fsm.State, s *session) (map[string]holding, bool) {
+	out := map[string]holding{}
+	if s.last.targets != nil {
+		for target, sum := range s.last.targets {
+			out[target] = holding{sum, state.VersionBy(s.ord, target, sum)}
+		}
+		return out, true
+	}
+	if s.last.manifest == emptyManifest {
+		return out, true
+	}
+	row := state.Row(s.ord)
+	for _, known := range []*fsm.Versions{row.Accepted, state.Wanted(s.ord).Versions} {
+		if known != nil && known.Sum == s.last.manifest {
+			for _, e := range state.EntriesOf(s.ord, known) {
+				out[e.Target] = holding{e.Version.Checksum, e.Version}
+			}
+			return out, len(out) == len(known.List)
+		}
+	}
+	return nil, false
+}

@@ -1,0 +1,188 @@
+package push
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/wire"
+)
+
+// Config is what a Server must be told.
+type Config struct {
+	Peer string // id of this peer
+}
+
+// Cluster is what delivery needs of the peers: package cluster has it.
+type Cluster interface {
+	// Propose returns once this peer's own state has the command.
+	Propose(ctx context.Context, c fsm.Command) (fsm.Result, error)
+	// Quorum tells whether a leader is known, and if not, for how long.
+	Quorum() (ok bool, lost time.Duration)
+}
+
+// Deps are what a Server works with. Sign signs a text with the cluster's key
+// (wire.Sign).
+type Deps struct {
+	Store   *fsm.Store
+	Cluster Cluster
+	Sign    func(text string) string
+	Log     *slog.Logger
+}
+
+// Server holds the sessions of this peer's agents and delivers to them.
+type Server struct {
+	config Config
+	deps   Deps
+	core   *core
+
+	upgrader websocket.Upgrader
+	writers  *writers
+	claims   claims
+	buffers  sync.Pool
+
+	kicked  chan struct{} // the planner has something to look at
+	heard   chan struct{} // the collector has something to say
+	serving sync.WaitGroup
+
+	mu       sync.Mutex
+	closed   []fsm.Closed
+	stopping bool
+	told     bool // sessions know that there is no quorum
+}
+
+// New makes a Server. It has no effect before Run.
+func New(config Config, deps Deps) *Server {
+	var seed [24]byte
+	_, _ = rand.Read(seed[:])
+	run := binary.BigEndian.Uint64(seed[16:]) >> 24
+	random := mathrand.New(mathrand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:])))
+	return &Server{
+		config: config, deps: deps,
+		core: newCore(config.Peer, run, deps.Sign, random),
+		upgrader: websocket.Upgrader{
+			Subprotocols: []string{wire.Subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 1024,
+			WriteBufferPool: &sync.Pool{}, HandshakeTimeout: helloTime,
+			CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == "" },
+		},
+		writers: newWriters(),
+		claims:  claims{recent: map[uint32][]time.Time{}},
+		buffers: sync.Pool{New: func() any { return new([]byte) }},
+		kicked:  make(chan struct{}, 1), heard: make(chan struct{}, 1),
+	}
+}
+
+// writerCount is the number of goroutines that write small frames.
+const writerCount = 8
+
+// Run plans, collects and keeps sessions alive until ctx ends; then it closes
+// all sessions and waits for their readers.
+func (s *Server) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for range writerCount {
+		g.Go(func() error { s.writers.run(ctx.Done()); return nil })
+	}
+	g.Go(func() error { return s.work(ctx) })
+	g.Go(func() error { return s.collectLoop(ctx) })
+	g.Go(func() error { return s.keepHouse(ctx) })
+	g.Go(func() error {
+		<-ctx.Done()
+		s.shutSessions()
+		return nil
+	})
+	err := g.Wait()
+	s.serving.Wait()
+	s.writers.group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) shutSessions() {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	s.core.mu.Lock()
+	defer s.core.mu.Unlock()
+	for _, session := range s.core.sessions {
+		if c, ok := session.link.(*conn); ok {
+			c.shut()
+		}
+	}
+}
+
+// Sessions is the number of agents that are connected to this peer.
+func (s *Server) Sessions() int {
+	s.core.mu.Lock()
+	defer s.core.mu.Unlock()
+	return len(s.core.sessions)
+}
+
+// drainSpread is the time over which agents come back to other peers when this
+// one is stopped.
+const drainSpread = 2 * time.Second
+
+// Drain asks all agents to go to other peers, and returns when they have gone,
+// or when ctx ends. It is the first step of a planned stop.
+func (s *Server) Drain(ctx context.Context) {
+	s.mu.Lock()
+	s.stopping = true
+	s.mu.Unlock()
+	peers := s.urls()
+	s.core.mu.Lock()
+	for _, session := range s.core.sessions {
+		after := mathrand.Int64N(int64(drainSpread / time.Millisecond))
+		session.tell(wire.Goaway{Reason: wire.GoawayShutdown, RetryAfterMS: after, Peers: peers})
+	}
+	s.core.mu.Unlock()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for s.Sessions() > 0 {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// urls are those of the other peers first, this one last.
+func (s *Server) urls() []string {
+	var urls []string
+	own := ""
+	s.deps.Store.View(func(state *fsm.State) {
+		for _, p := range state.Peers() {
+			switch {
+			case p.URL == "":
+			case p.ID == s.config.Peer:
+				own = p.URL
+			default:
+				urls = append(urls, p.URL)
+			}
+		}
+	})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if own != "" && !s.stopping {
+		urls = append(urls, own)
+	}
+	return urls
+}
+
+func (s *Server) kick(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

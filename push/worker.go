@@ -1,0 +1,147 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/droverhq/drover/fsm"
+)
+
+// work is the planner: it waits until the state or a session has moved, and
+// sends what then differs. However often they move while it works, it looks at
+// each session once.
+func (s *Server) work(ctx context.Context) error {
+	make := newFoundry(s.deps.Sign)
+	var seen fsm.Position
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		changed := s.deps.Store.Watch().Changed()
+		next, at, err := s.round(make, seen)
+		if err != nil {
+			return fmt.Errorf("plan: %w", err)
+		}
+		seen = at
+		wait := time.Hour
+		if !next.IsZero() {
+			wait = max(time.Until(next), time.Millisecond)
+		}
+		timer.Reset(wait)
+		select {
+		case <-changed:
+		case <-s.kicked:
+		case <-timer.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// round looks once at everything that has moved since a position.
+func (s *Server) round(f *foundry, seen fsm.Position) (next time.Time, at fsm.Position, err error) {
+	moved, ok := s.deps.Store.Since(seen)
+	if !ok {
+		s.core.markAll()
+	}
+	quorum, _ := s.deps.Cluster.Quorum()
+	conditions := conditions{now: time.Now(), quorum: quorum, peers: s.urls()}
+	var p plan
+	s.deps.Store.View(func(state *fsm.State) {
+		if state.Cluster() == nil {
+			return
+		}
+		at = state.Position()
+		if len(moved) > 0 && moved[len(moved)-1].Position.Less(at) {
+			at = moved[len(moved)-1].Position
+		}
+		s.core.markMoved(state, moved)
+		p = s.core.plan(state, conditions)
+	})
+	if len(p.wishes) == 0 {
+		return p.next, at, nil
+	}
+	return p.next, at, s.core.dispatch(p, f)
+}
+
+// How long confirmations are collected before they are proposed: as long as
+// more keep coming, but no longer than the second.
+const (
+	collectFor  = 5 * time.Millisecond
+	collectMost = 50 * time.Millisecond
+	retryAfter  = 200 * time.Millisecond
+)
+
+// collectLoop replicates what nodes say: one command at a time, so that all
+// that is heard meanwhile goes into the next.
+func (s *Server) collectLoop(ctx context.Context) error {
+	for {
+		select {
+		case <-s.heard:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		s.settle(ctx)
+		for {
+			d, more := s.core.collect(s.takeClosed())
+			if !more {
+				break
+			}
+			if _, err := s.deps.Cluster.Propose(ctx, fsm.Command{Body: d.command}); err != nil {
+				s.core.failed(d)
+				s.returnClosed(d.command.Closed)
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				s.deps.Log.Debug("reports wait for a leader", "error", err)
+				pause(ctx, retryAfter)
+				continue
+			}
+			s.core.committed(d)
+			s.kick(s.kicked)
+		}
+	}
+}
+
+// settle waits while confirmations keep coming.
+func (s *Server) settle(ctx context.Context) {
+	waiting := s.core.waiting()
+	for spent := collectFor; spent <= collectMost; spent += collectFor {
+		pause(ctx, collectFor)
+		now := s.core.waiting()
+		if now < waiting+waiting/8+8 {
+			return
+		}
+		waiting = now
+	}
+}
+
+// waiting is the number of sessions with something to say.
+func (c *core) waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.unsaid)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+func (s *Server) takeClosed() []fsm.Closed {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := s.closed
+	s.closed = nil
+	return out
+}
+
+func (s *Server) returnClosed(closed []fsm.Closed) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = append(s.closed, closed...)
+}
