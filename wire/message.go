@@ -6,10 +6,12 @@ import "github.com/go-json-experiment/json/jsontext"
 const Subprotocol = "drover.v1"
 
 // Read limits in bytes: before welcome a stranger may send little; after it an
-// agent's largest frame is a status of all its targets.
+// agent's largest frame is a status of all its targets, and a controller's an
+// update that holds all documents of a node (16 MiB by default) in full.
 const (
 	LimitBeforeWelcome = 64 << 10
 	LimitAfterWelcome  = 4 << 20
+	LimitUpdate        = 20 << 20
 )
 
 // Message is one frame. Kind is the value of its "type" field.
@@ -23,8 +25,8 @@ type Challenge struct {
 }
 
 // Hello answers Challenge within 5 s. Index is the highest that the node
-// accepted, tried ones included; Manifest was re-read from disk. Run* is the
-// position of the generation that runs.
+// accepted, tried ones included; Manifest was re-read from disk, and while an
+// update is being tried it is the one of what ran before.
 type Hello struct {
 	Node         string            `json:"node"`
 	Proof        string            `json:"proof"`

@@ -26,10 +26,7 @@ type File struct {
 // generation yet. After an error nothing of it is left.
 func (s *Store) Stage(h Header, files []File) (*Generation, error) {
 	g := &Generation{Number: s.last + 1, Header: h}
-	g.Previous = 0
-	if s.running != nil {
-		g.Previous = s.running.Number
-	}
+	g.Previous = s.previous()
 	w := &writer{store: s, temp: path.Join(generations, ".new-"+strconv.Itoa(g.Number))}
 	if err := w.write(g, files); err != nil {
 		return nil, errors.Join(fmt.Errorf("generation %d: %w", g.Number, err), s.root.RemoveAll(w.temp))

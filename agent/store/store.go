@@ -39,6 +39,7 @@ func (p Position) Compare(q Position) int {
 type Accepted struct {
 	Cluster string `json:"cluster"`
 	Position
+	Revision uint64 `json:"revision"`
 	Manifest string `json:"manifest"`
 }
 
@@ -54,7 +55,6 @@ type Document struct {
 // Header describes a generation.
 type Header struct {
 	Accepted
-	Revision  uint64     `json:"revision"`
 	Previous  int        `json:"previous"` // the generation that ran when this one was written; 0: none
 	Documents []Document `json:"documents"`
 }
@@ -77,6 +77,9 @@ func (g *Generation) Find(target string) *Document {
 	}
 	return nil
 }
+
+// Files is the directory of the files for applications, below the agent's.
+func (g *Generation) Files() string { return g.files() }
 
 func (g *Generation) dir() string   { return path.Join(generations, strconv.Itoa(g.Number)) }
 func (g *Generation) files() string { return path.Join(g.dir(), "files") }
@@ -101,7 +104,26 @@ type Store struct {
 	last     int                 // the highest number in use, damaged ones included
 	running  *Generation         // finished, and what current should point to
 	accepted Accepted            // as accepted.json has it
-	Damaged  []int               // generations whose header cannot be read
+	Damaged  []int               // generations whose header cannot be read; 0: accepted.json
+	InUse    bool                // another process has the directory; set by View alone
+}
+
+// View reads the directory and changes nothing, beside a process that runs on
+// it. Only the methods that read may be called.
+func View(dir string) (*Store, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{root: root, all: map[int]*Generation{}, step: func(string) error { return errors.New("this is a view") }}
+	if lock, err := root.Open(lockFile); err == nil {
+		s.lock = lock
+		s.InUse = syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+	}
+	if err := s.read(false); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
 // Open takes the directory, makes what is missing and removes generations that
@@ -154,21 +176,26 @@ func (s *Store) load() error {
 	} else if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
+	return s.read(true)
+}
+
+// read takes in what is there; sweep removes what was never completed.
+func (s *Store) read(sweep bool) error {
 	if err := s.loadAccepted(); err != nil {
 		return err
 	}
 	entries, err := fs.ReadDir(s.root.FS(), generations)
-	if err != nil {
+	if err != nil && (sweep || !errors.Is(err, fs.ErrNotExist)) {
 		return err
 	}
 	for _, e := range entries {
-		if err := s.loadGeneration(e.Name()); err != nil {
+		if err := s.loadGeneration(e.Name(), sweep); err != nil {
 			return err
 		}
 	}
 	s.running = s.finished(s.linked())
-	if _, err := s.root.Readlink(current); err != nil && s.running == nil {
-		s.running = s.newestGood() // somebody took the link away: that is drift, not a new node
+	if s.running == nil && s.linked() == nil {
+		s.running = s.newestGood() // the link was taken away, or a header is damaged: drift, not a new node
 	}
 	return nil
 }
@@ -202,10 +229,13 @@ func (s *Store) loadAccepted() error {
 	return nil
 }
 
-func (s *Store) loadGeneration(name string) error {
+func (s *Store) loadGeneration(name string, sweep bool) error {
 	n, err := strconv.Atoi(name)
 	if err != nil || n < 1 { // begun and not completed: nothing of it counts
-		return s.root.RemoveAll(path.Join(generations, name))
+		if sweep {
+			return s.root.RemoveAll(path.Join(generations, name))
+		}
+		return nil
 	}
 	s.last = max(s.last, n)
 	g := &Generation{Number: n}
@@ -225,18 +255,33 @@ func (s *Store) loadGeneration(name string) error {
 	return nil
 }
 
-// linked returns the generation that the symlink names, nil for none.
-func (s *Store) linked() *Generation {
+// linked returns the generation that the symlink names, nil for none and for
+// one whose header is damaged.
+func (s *Store) linked() *Generation { return s.all[s.linkedNumber()] }
+
+func (s *Store) linkedNumber() int {
 	to, err := s.root.Readlink(current)
 	if err != nil {
-		return nil
+		return 0
 	}
 	number, ok := strings.CutPrefix(path.Dir(to), generations+"/")
 	n, err := strconv.Atoi(number)
 	if !ok || err != nil || path.Base(to) != "files" {
-		return nil
+		return 0
 	}
-	return s.all[n]
+	return n
+}
+
+// previous is the number to go back to from a new generation: what runs, even
+// where its header is damaged and its files are all that is left of it.
+func (s *Store) previous() int {
+	if n := s.linkedNumber(); n > 0 && s.all[n] == nil && exists(s.root, path.Join(generations, strconv.Itoa(n))) {
+		return n
+	}
+	if s.running != nil {
+		return s.running.Number
+	}
+	return 0
 }
 
 // finished follows from a generation to the last one before it that is good.

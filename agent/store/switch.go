@@ -11,15 +11,15 @@ import (
 // Switch makes a staged generation the one that current names. Until Finish it
 // is on trial, and Running stays what it was.
 func (s *Store) Switch(g *Generation) error {
-	return s.point(g, "switch")
+	return s.point(g.Number, "switch")
 }
 
-// point replaces the symlink by rename; nil removes it.
-func (s *Store) point(g *Generation, why string) error {
+// point replaces the symlink by rename; 0 removes it.
+func (s *Store) point(n int, why string) error {
 	if err := s.step(why + ": link"); err != nil {
 		return err
 	}
-	if g == nil {
+	if n == 0 {
 		if err := s.root.Remove(current); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
@@ -28,7 +28,7 @@ func (s *Store) point(g *Generation, why string) error {
 		if err := s.root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
-		if err := s.root.Symlink(g.files(), temp); err != nil {
+		if err := s.root.Symlink((&Generation{Number: n}).files(), temp); err != nil {
 			return err
 		}
 		if err := s.step(why + ": rename"); err != nil {
@@ -64,7 +64,7 @@ func (s *Store) Revert(g *Generation) error {
 	if err := s.markWith(g, markUndoing, nil); err != nil {
 		return err
 	}
-	return s.point(s.running, "revert")
+	return s.point(g.Previous, "revert")
 }
 
 // Fail marks a generation as tried and taken back; record says why and is kept
@@ -75,6 +75,14 @@ func (s *Store) Fail(g *Generation, record []byte) error {
 
 // Told notes that a controller has the record of a failed generation.
 func (s *Store) Told(g *Generation) error { return s.markWith(g, markTold, nil) }
+
+// ToldOf is Told for a number; a generation that is gone needs no mark.
+func (s *Store) ToldOf(n int) error {
+	if g := s.all[n]; g != nil {
+		return s.Told(g)
+	}
+	return nil
+}
 
 func (s *Store) markWith(g *Generation, mark string, content []byte) error {
 	if err := s.step("mark: " + mark); err != nil {
@@ -153,9 +161,7 @@ func (s *Store) Prune() error {
 	if highest != nil {
 		keep[highest.Number] = true
 	}
-	if linked := s.linked(); linked != nil {
-		keep[linked.Number] = true
-	}
+	keep[s.linkedNumber()] = true
 	entries, err := fs.ReadDir(s.root.FS(), generations)
 	if err != nil {
 		return err
