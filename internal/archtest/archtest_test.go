@@ -95,6 +95,7 @@ func TestWhatIsAllowedIsNoFinding(t *testing.T) {
 		{"a duration in fsm", "fsm/a.go", "import \"time\"\n\nconst day = 24 * time.Hour"},
 		{"parsing an address", "document/a.go", `import _ "net/netip"`},
 		{"a local variable of a global's name", "push/a.go", "var n = 1\n\nfunc f() {\n\tn := 2\n\tn = n + 3\n}"},
+		{"the blank name", "push/a.go", "var _ = 1\n\nfunc f() { _ = 2 }"},
 		{"a global that stays", "push/a.go", "import \"sync\"\n\nvar pool sync.Pool\nvar table = map[string]int{\"a\": 1}"},
 		{"sleeping in a bubble", "push/a_test.go", "import (\n\t\"testing\"\n\t\"testing/synctest\"\n\t\"time\"\n)\n\nfunc f(t *testing.T) {\n\tsynctest.Test(t, func(*testing.T) { time.Sleep(1) })\n}"},
 		{"a method named init", "push/a.go", "type s struct{}\n\nfunc (s) init() {}"},

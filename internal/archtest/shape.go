@@ -146,7 +146,9 @@ func (t *Tree) packageVars() map[string]map[string]*ast.ValueSpec {
 			for _, s := range gen.Specs {
 				spec := s.(*ast.ValueSpec)
 				for _, id := range spec.Names {
-					all[key][id.Name] = spec
+					if id.Name != "_" {
+						all[key][id.Name] = spec
+					}
 				}
 			}
 		}
