@@ -1,0 +1,26 @@
+// Every query key, in one place: the live events name the same ones.
+
+export const keys = {
+  me: ["me"] as const,
+  documents: ["documents"] as const,
+  documentList: ["documents", "list"] as const,
+  document: (name: string) => ["documents", "one", name] as const,
+  versions: (name: string) => ["documents", "one", name, "versions"] as const,
+  version: (name: string, version: number) => ["versions", name, version] as const,
+  diff: (name: string, from: number, to: number) => ["diff", name, from, to] as const,
+  revisions: ["revisions"] as const,
+  pushes: ["pushes"] as const,
+  pushList: ["pushes", "list"] as const,
+  push: (id: string) => ["pushes", "one", id] as const,
+  targets: (id: string) => ["pushes", "targets", id] as const,
+  causes: (id: string) => ["pushes", "causes", id] as const,
+  fleet: ["fleet"] as const,
+  nodes: ["nodes"] as const,
+  nodeList: ["nodes", "list"] as const,
+  node: (id: string) => ["nodes", "one", id] as const,
+  why: (id: string) => ["nodes", "why", id] as const,
+  cluster: ["cluster"] as const,
+  audit: ["audit"] as const,
+  users: ["users"] as const,
+  tokens: ["tokens"] as const,
+};

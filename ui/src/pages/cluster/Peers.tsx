@@ -1,0 +1,65 @@
+import type { Cluster, Peer } from "../../data/types";
+import { number, short } from "../../lib/words";
+import { Button } from "../../parts/Button";
+import { type Column, DataTable } from "../../parts/DataTable";
+import { StatusMark } from "../../parts/Glyph";
+
+interface Props {
+  cluster: Cluster;
+  act: (what: string) => void;
+  why?: string;
+}
+
+export function Peers({ cluster, act, why }: Props) {
+  return <DataTable label="Controllers" columns={columnsFor(act, why)} rows={cluster.peers} keyOf={(p) => p.name} />;
+}
+
+function columnsFor(act: (what: string) => void, why?: string): Column<Peer>[] {
+  return [
+    {
+      head: "Controller",
+      width: "minmax(96px,1fr)",
+      phone: "minmax(0,1fr)",
+      cell: (p) => <span className="mono">{p.name}</span>,
+    },
+    { head: "Role", width: "88px", phone: "80px", cell: (p) => (p.role === "leader" ? <b>leader</b> : p.role) },
+    {
+      head: "State",
+      width: "80px",
+      phone: "64px",
+      cell: (p) => (p.alive ? <StatusMark status="acked" word="up" /> : <StatusMark status="offline" word="down" />),
+    },
+    { head: "Lag", width: "64px", end: true, cell: (p) => (p.lag === undefined ? "–" : number(p.lag)) },
+    { head: "Applied", width: "88px", end: true, cell: (p) => (p.applied === undefined ? "–" : number(p.applied)) },
+    {
+      head: "State hash",
+      width: "112px",
+      cell: (p) => (
+        <span className="mono" title={p.state_hash}>
+          {short(p.state_hash) || "–"}
+        </span>
+      ),
+    },
+    { head: "Nodes", width: "64px", end: true, cell: (p) => number(p.sessions) },
+    { head: "Version", width: "minmax(0,96px)", cell: (p) => p.version || "–" },
+    { head: "Address", width: "minmax(0,1.4fr)", cell: (p) => <span className="mono">{p.address || p.url || "–"}</span> },
+    {
+      head: "Actions",
+      width: "200px",
+      phone: "72px",
+      end: true,
+      cell: (p) => (
+        <>
+          {p.role === "voter" ? (
+            <Button kind="quiet" why={why ?? (p.alive ? undefined : "It is down.")} onClick={() => act(`transfer:${p.name}`)}>
+              Make leader
+            </Button>
+          ) : null}
+          <Button kind="quiet" why={why} onClick={() => act(`remove:${p.name}`)}>
+            Remove…
+          </Button>
+        </>
+      ),
+    },
+  ];
+}
