@@ -13,7 +13,7 @@ DEMO_DIR ?= .demo
 GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false \
 	-ldflags '-s -w -X github.com/droverhq/drover/internal/version.Version=$(VERSION)'
 
-UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/dist \) -prune -o -type f -print 2>/dev/null)
+UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/dist -o -path ui/e2e -o -name '*.go' \) -prune -o -type f -print)
 
 .PHONY: build ui test lint demo
 
@@ -32,7 +32,6 @@ ui/node_modules/.package-lock.json: ui/package-lock.json
 
 ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	cd ui && npm run build
-	touch ui/dist/.gitkeep $@
 
 # The race detector needs a C compiler, the browser test a Chromium. That the Go files are formatted is
 # checked by internal/archtest.
