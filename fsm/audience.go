@@ -68,10 +68,10 @@ type bindingPlan struct {
 }
 
 // prunedKey finds the accepted versions that nodes with the same history and
-// the same new audience share.
+// the same move share.
 type prunedKey struct {
 	versions *Versions
-	audience Sum
+	from, to Sum
 }
 
 type move struct {
@@ -200,15 +200,23 @@ func (s *State) rebind(plan *bindingPlan) {
 	}
 }
 
-// moveNode gives a node other bindings. What it accepted of documents that
-// left it leaves too.
+// moveNode gives a node other bindings. What it accepted of a document that
+// left it is gone when the document comes back.
 func (s *State) moveNode(m move, pruned map[prunedKey]*Versions) {
 	ord := m.node.Ordinal
 	before, since := s.Wanted(ord).Sum, s.Since(ord)
+	var entered []string
+	old := s.AudienceOf(ord)
+	from := old.ID
+	for _, b := range m.bindings {
+		if !binds(old.Bindings, b.Document) {
+			entered = append(entered, b.Document)
+		}
+	}
 	node := s.placeNode(m.node, m.bindings)
 	row := *s.rows[ord]
 	row.Since = max(row.Since, since)
-	row.Accepted = row.Accepted.only(m.bindings, pruned, node.audience)
+	row.Accepted = row.Accepted.without(entered, pruned, prunedKey{row.Accepted, from, node.audience})
 	s.putRow(ord, &row)
 	s.noteWanted(ord, before)
 }

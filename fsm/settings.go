@@ -88,7 +88,7 @@ func (s *State) pruneVersions() (dropped int) {
 		}
 		keep := make([]*Version, 0, s.settings.KeepVersions)
 		for i, v := range d.Versions {
-			if _, used := held[DocVersion{name, v.Number}]; used || i >= len(d.Versions)-s.settings.KeepVersions {
+			if _, used := held[DocVersion{Document: name, Version: v.Number}]; used || i >= len(d.Versions)-s.settings.KeepVersions {
 				keep = append(keep, v)
 				continue
 			}
@@ -113,7 +113,7 @@ func (s *State) heldVersions() map[DocVersion]struct{} {
 		}
 		seen[row.Accepted] = struct{}{}
 		for _, dv := range row.Accepted.List {
-			held[dv] = struct{}{}
+			held[DocVersion{Document: dv.Document, Version: dv.Version}] = struct{}{}
 		}
 	}
 	return held

@@ -205,7 +205,8 @@ func putAll[V any](out *tableWriter, table int, m map[string]V) {
 // writeFleet writes each shared list of versions once, before the first row
 // that holds it.
 func (n *Snapshot) writeFleet(out *tableWriter) {
-	places := map[*Versions]int{}
+	places := map[string]int{} // by content: how pointers are shared is no state
+	known := map[*Versions]int{}
 	for ord, node := range n.state.byOrdinal {
 		if node == nil {
 			continue
@@ -214,20 +215,26 @@ func (n *Snapshot) writeFleet(out *tableWriter) {
 		row := n.state.rows[ord]
 		place := 0
 		if row.Accepted != nil {
-			place = places[row.Accepted]
+			place = known[row.Accepted]
 			if place == 0 {
-				place = len(places) + 1
-				places[row.Accepted] = place
-				out.put(tableVersions, row.Accepted)
+				key := row.Accepted.key()
+				if place = places[key]; place == 0 {
+					place = len(places) + 1
+					places[key] = place
+					out.put(tableVersions, row.Accepted)
+				}
+				known[row.Accepted] = place
 			}
 		}
 		out.put(tableRow, deliveryRow{uint32(ord), row, place})
 	}
 }
 
+func (v *Versions) key() string { return fmt.Sprintf("%x %q", v.Sum, v.List) }
+
 // writePushes writes each shared list of members once.
 func (n *Snapshot) writePushes(out *tableWriter) {
-	places := map[*uint32]int{}
+	places := map[string]int{}
 	for _, number := range slices.Sorted(maps.Keys(n.state.pushes)) {
 		p := n.state.pushes[number]
 		row := pushRow{
@@ -235,11 +242,12 @@ func (n *Snapshot) writePushes(out *tableWriter) {
 			Finished: p.Finished, Frozen: p.Frozen, SupersededBy: p.SupersededBy,
 		}
 		for _, part := range p.Targets.parts {
-			place, found := places[&part[0]]
+			packed := packOrdinals(part)
+			place, found := places[string(packed)]
 			if !found {
 				place = len(places)
-				places[&part[0]] = place
-				out.put(tableMembers, packOrdinals(part))
+				places[string(packed)] = place
+				out.put(tableMembers, packed)
 			}
 			row.Targets = append(row.Targets, place)
 		}

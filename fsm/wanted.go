@@ -30,10 +30,12 @@ type Versions struct {
 	List []DocVersion `cbor:"2,keyasint"`
 }
 
-// DocVersion is a version of a document.
+// DocVersion is a version of a document, under the target that the node knows
+// it by.
 type DocVersion struct {
 	Document string `cbor:"1,keyasint"`
 	Version  uint64 `cbor:"2,keyasint"`
+	Target   string `cbor:"3,keyasint"`
 }
 
 // Of returns the version of a document, 0 where it is not held.
@@ -48,21 +50,18 @@ func (v *Versions) Of(name string) uint64 {
 	return v.List[i].Version
 }
 
-// only keeps the documents that are still bound. The cache keeps sharing.
-func (v *Versions) only(bindings []Binding, cache map[prunedKey]*Versions, audience Sum) *Versions {
-	if v == nil || !slices.ContainsFunc(v.List, func(d DocVersion) bool { return !binds(bindings, d.Document) }) {
+// without takes out documents that have just been bound to a node: whatever it
+// accepted of them before they left it is gone. The cache keeps sharing.
+func (v *Versions) without(entered []string, cache map[prunedKey]*Versions, key prunedKey) *Versions {
+	if v == nil || !slices.ContainsFunc(entered, func(name string) bool { return v.Of(name) != 0 }) {
 		return v
 	}
-	key := prunedKey{v, audience}
 	if out := cache[key]; out != nil {
 		return out
 	}
-	out := &Versions{Sum: v.Sum}
-	for _, d := range v.List {
-		if binds(bindings, d.Document) {
-			out.List = append(out.List, d)
-		}
-	}
+	out := &Versions{List: slices.DeleteFunc(slices.Clone(v.List), func(d DocVersion) bool {
+		return slices.Contains(entered, d.Document)
+	})}
 	cache[key] = out
 	return out
 }
@@ -85,7 +84,7 @@ func (s *State) manifestOf(bindings []Binding, pick func(*Document) *Version) *M
 		m.Entries = append(m.Entries, Entry{b.Target, b.Document, v})
 		m.Size += v.Size
 		sums = append(sums, document.Entry{Target: b.Target, Checksum: v.Checksum})
-		list = append(list, DocVersion{b.Document, v.Number})
+		list = append(list, DocVersion{b.Document, v.Number, b.Target})
 	}
 	slices.SortFunc(list, func(a, b DocVersion) int { return cmp.Compare(a.Document, b.Document) })
 	m.Sum = document.ManifestSum(sums)
@@ -209,13 +208,13 @@ func (s *State) VersionBy(ord uint32, target string, sum Sum) *Version {
 	return nil
 }
 
-// EntriesOf returns the versions of a list under the targets that a node knows
-// them by; those that are not bound to it, or not kept, are left out.
-func (s *State) EntriesOf(ord uint32, versions *Versions) []Entry {
+// EntriesOf returns the versions of a list, sorted as it is; those that
+// retention has dropped are left out.
+func (s *State) EntriesOf(versions *Versions) []Entry {
 	out := make([]Entry, 0, len(versions.List))
-	for _, b := range s.AudienceOf(ord).Bindings {
-		if v := s.documents[b.Document].Version(versions.Of(b.Document)); v != nil {
-			out = append(out, Entry{b.Target, b.Document, v})
+	for _, dv := range versions.List {
+		if d := s.documents[dv.Document]; d != nil && d.Version(dv.Version) != nil {
+			out = append(out, Entry{dv.Target, dv.Document, d.Version(dv.Version)})
 		}
 	}
 	return out

@@ -91,11 +91,8 @@ func (f *foundry) document(p part) (wire.Document, error) {
 		return d, err
 	}
 	if p.from != nil {
-		patch, err := f.patch(p, text)
-		if err != nil {
-			return d, err
-		}
-		if len(patch) < len(text) {
+		// Where no patch can be made, the full content does as well.
+		if patch, err := f.patch(p, text); err == nil && len(patch) < len(text) {
 			d.Base, d.Patch = p.base.String(), patch
 			return d, nil
 		}

@@ -26,7 +26,7 @@ func (s *Server) keepHouse(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	steady := 0
-	quorum := true
+	quorum := false
 	for n := uint64(0); ; n++ {
 		select {
 		case <-tick.C:
@@ -46,6 +46,7 @@ func (s *Server) keepHouse(ctx context.Context) error {
 		}
 		s.told = false
 		steady++
+		s.kick(s.kicked)
 		s.closeGhosts()
 		if steady >= 10 {
 			s.shed()

@@ -148,7 +148,11 @@ func (c *core) greet(state *fsm.State, s *session, at conditions) {
 // that is behind the node; nothing after an error until the state holds it.
 func (c *core) wants(state *fsm.State, s *session, at conditions, p *plan) (groupKey, bool) {
 	none := groupKey{}
-	if !at.quorum || s.inflight != nil || s.welcome.asked || !s.last.confirmed {
+	if !at.quorum {
+		c.mark(s) // for when there is one again
+		return none, false
+	}
+	if s.inflight != nil || s.welcome.asked || !s.last.confirmed {
 		return none, false
 	}
 	if state.Position().Less(s.last.at) {
@@ -248,7 +252,7 @@ func holds(state *fsm.State, s *session) (map[string]holding, bool) {
 	row := state.Row(s.ord)
 	for _, known := range []*fsm.Versions{row.Accepted, state.Wanted(s.ord).Versions} {
 		if known != nil && known.Sum == s.last.manifest {
-			for _, e := range state.EntriesOf(s.ord, known) {
+			for _, e := range state.EntriesOf(known) {
 				out[e.Target] = holding{e.Version.Checksum, e.Version}
 			}
 			return out, len(out) == len(known.List)
