@@ -1,7 +1,7 @@
 // Package logstore keeps the Raft log and Raft's own few values on disk: bbolt
 // (raft-boltdb) with what that lacks. Every entry carries a checksum that is
-// verified on read, term and candidate of a vote are written as one, the time
-// of a write in flight is known, and a directory that lost its log is told from
+// verified on read, term and candidate of a vote are written as one, how
+// long a write takes is known, and a directory that lost its log is told from
 // a new one.
 //
 // It is not for the replicated state (package fsm) and not for snapshots, which

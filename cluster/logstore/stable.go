@@ -16,12 +16,14 @@ import (
 const (
 	keyVoteTerm      = "LastVoteTerm"
 	keyVoteCandidate = "LastVoteCand"
+	keyTerm          = "CurrentTerm"
 )
 
 // Our keys.
 const (
 	keyVote  = "drover.vote"
 	keyOwner = "drover.owner"
+	keyProbe = "drover.probe"
 )
 
 // vote holds the term of a vote between Raft's two writes.

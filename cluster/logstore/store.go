@@ -25,8 +25,6 @@ type Store struct {
 	bolt *raftboltdb.BoltStore
 	path string
 
-	// writing is when the write in flight began, in Unix nanoseconds; 0 = none.
-	writing atomic.Int64
 	// grown is how many bytes were appended since Grown was last reset.
 	grown atomic.Int64
 
@@ -115,15 +113,6 @@ func (s *Store) fail(err error) {
 	}
 }
 
-// Writing is how long the write in flight takes already; 0 when there is none.
-func (s *Store) Writing(now time.Time) time.Duration {
-	began := s.writing.Load()
-	if began == 0 {
-		return 0
-	}
-	return now.Sub(time.Unix(0, began))
-}
-
 // Grown is how many bytes were appended since the last ResetGrown.
 func (s *Store) Grown() int64 { return s.grown.Load() }
 
@@ -150,8 +139,6 @@ func (s *Store) StoreLogs(logs []*raft.Log) error {
 		out[i] = seal(l)
 		size += len(l.Data) + len(l.Extensions)
 	}
-	s.writing.Store(time.Now().UnixNano())
-	defer s.writing.Store(0)
 	s.grown.Add(int64(size))
 	return s.bolt.StoreLogs(out)
 }
@@ -170,9 +157,17 @@ func (s *Store) GetLog(index uint64, l *raft.Log) error {
 	return err
 }
 
-// Verify reads the whole log after the index and tells the first damaged or
-// missing entry.
+// Verify reads Raft's values and the whole log after the index, and tells the
+// first that is damaged or missing.
 func (s *Store) Verify(after uint64) error {
+	for _, read := range []func() error{
+		func() error { _, err := s.getRaw(keyTerm); return err },
+		func() error { _, err := s.getVote(); return err },
+	} {
+		if err := read(); errors.Is(err, ErrDamaged) {
+			return err
+		}
+	}
 	first, err := s.FirstIndex()
 	if err != nil {
 		return fmt.Errorf("read the raft log: %w", err)
@@ -208,4 +203,13 @@ func (s *Store) read(index uint64, l *raft.Log) error {
 		return fmt.Errorf("%w: entry %d says that it is %d", ErrDamaged, index, l.Index)
 	}
 	return unseal(l)
+}
+
+// Probe writes a value of its own: an error means that the disk takes no writes
+// now, which is no damage.
+func (s *Store) Probe() error {
+	if err := s.setRaw(keyProbe, nil); err != nil {
+		return fmt.Errorf("write to %s: %w", s.path, err)
+	}
+	return nil
 }

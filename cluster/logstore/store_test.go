@@ -234,20 +234,35 @@ func TestAMissingEntryIsDetected(t *testing.T) {
 	}
 }
 
+// held is a log store whose writes wait.
+type held struct {
+	raft.LogStore
+	begun, free chan struct{}
+}
+
+func (h held) StoreLogs([]*raft.Log) error {
+	close(h.begun)
+	<-h.free
+	return nil
+}
+
 func TestTrap4TheTimeOfAWriteInFlightIsKnown(t *testing.T) {
-	s, _ := create(t)
-	now := time.Now()
-	if s.Writing(now) != 0 {
+	h := held{begun: make(chan struct{}), free: make(chan struct{})}
+	s := NewStopwatch(h)
+	if s.Writing(time.Now()) != 0 {
 		t.Error("nothing is being written")
 	}
-	s.writing.Store(now.Add(-6 * time.Second).UnixNano())
-	if d := s.Writing(now); d != 6*time.Second {
+	done := make(chan error)
+	go func() { done <- s.StoreLog(entry(1, "data")) }()
+	<-h.begun
+	if d := s.Writing(time.Now().Add(time.Minute)); d < time.Minute || d > 2*time.Minute {
 		t.Errorf("in flight for %v", d)
 	}
-	if err := s.StoreLog(entry(1, "data")); err != nil {
+	close(h.free)
+	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if s.Writing(now) != 0 {
+	if s.Writing(time.Now()) != 0 {
 		t.Error("the write has ended")
 	}
 }

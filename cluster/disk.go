@@ -1,0 +1,124 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// What counts as a disk in trouble.
+const (
+	hungAfter    = 5 * time.Second // a write of the log in flight for so long, on the leader
+	lowSpace     = 0.05            // of the disk: hand the leadership over, report it
+	fullSpace    = 0.02            // of the disk: accept only what frees space
+	diskInterval = 250 * time.Millisecond
+	spaceEvery   = 8 // looks at the space are rarer than looks at the write in flight
+)
+
+// disk is what is known of the disk with the data directory.
+type disk struct {
+	space func(dir string) (float64, error)
+
+	mu   sync.Mutex
+	sick string
+	full bool
+}
+
+func newDisk(space func(string) (float64, error)) *disk { return &disk{space: space} }
+
+func (d *disk) state() (sick string, full bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.sick, d.full
+}
+
+// look measures the free space; it is well again as soon as there is enough.
+func (d *disk) look(dir string) (low bool, err error) {
+	free, err := d.space(dir)
+	if err != nil {
+		return false, err
+	}
+	sick := ""
+	if free < lowSpace {
+		sick = fmt.Sprintf("its disk has %.1f %% free", free*100)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.sick, d.full = sick, free < fullSpace
+	return sick != "", nil
+}
+
+// freeSpace is the free part of the disk that a directory is on.
+func freeSpace(dir string) (float64, error) {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err != nil {
+		return 0, fmt.Errorf("free space of %s: %w", dir, err)
+	}
+	if s.Blocks == 0 {
+		return 1, nil
+	}
+	return float64(s.Bavail) / float64(s.Blocks), nil
+}
+
+// watchDisk gives way to the other peers when this one leads and its disk hangs
+// (trap 4) or is nearly full (trap 5).
+func (r *running) watchDisk(ctx context.Context) error {
+	tick := time.NewTicker(diskInterval)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		leads := r.core.raft.State() == raft.Leader
+		if took := r.watch.Writing(time.Now()); leads && took > hungAfter {
+			r.port.Refuse()
+			return fmt.Errorf("%w: a write takes %v already", ErrDiskHung, took.Round(time.Millisecond))
+		}
+		if n%spaceEvery == 0 {
+			r.watchSpace(ctx, leads)
+			r.watchGrowth()
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (r *running) watchSpace(ctx context.Context, leads bool) {
+	was, _ := r.disk.state()
+	low, err := r.disk.look(string(r.home))
+	if err != nil {
+		r.log.Warn("the free space is not known", "err", err)
+		return
+	}
+	now, full := r.disk.state()
+	if was == "" && low {
+		r.log.Error("the disk is nearly full", "state", now, "full", full)
+	} else if was != "" && !low {
+		r.log.Info("the disk has space again")
+	}
+	if low && leads {
+		tctx, cancel := context.WithTimeout(ctx, configTimeout)
+		defer cancel()
+		if _, err := r.core.handleTransfer(tctx, r.core.id, empty{}); err != nil {
+			r.log.Warn("no other peer takes over", "err", err)
+		}
+	}
+}
+
+// watchGrowth takes a snapshot when the log has grown by many bytes: Raft's own
+// threshold counts entries.
+func (r *running) watchGrowth() {
+	if r.logs.Grown() < snapshotGrowth {
+		return
+	}
+	r.logs.ResetGrown()
+	go func() { // ends with Raft
+		if err := r.core.raft.Snapshot().Error(); err != nil {
+			r.log.Info("no snapshot of the grown log", "err", err)
+		}
+	}()
+}

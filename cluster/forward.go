@@ -1,0 +1,165 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/droverhq/drover/cluster/rpc"
+	"github.com/droverhq/drover/fsm"
+)
+
+// Limits of forwarding: how many batches are on their way at once, how much is
+// in one, and how long the leader may take with it.
+const (
+	forwardBatches = 8
+	forwardEntries = 512
+	forwardBytes   = 2 << 20 // an entry has at most fsm.MaxEntry, so a frame stays below rpc.MaxFrame
+	forwardTimeout = 10 * time.Second
+)
+
+// forwarder sends commands of this peer to the leader. While as many batches as
+// allowed are on their way, further commands gather into the next one: the
+// busier, the larger.
+type forwarder struct {
+	calls caller
+	queue chan forwarded
+}
+
+type forwarded struct {
+	leader string
+	entry  []byte
+	ended  chan<- error // has room for one
+}
+
+func newForwarder(calls caller) *forwarder {
+	return &forwarder{calls: calls, queue: make(chan forwarded, 1024)}
+}
+
+// submit queues a command; ended gets what became of it.
+func (f *forwarder) submit(ctx context.Context, leader string, entry []byte, ended chan<- error) {
+	select {
+	case f.queue <- forwarded{leader, entry, ended}:
+	case <-ctx.Done():
+		ended <- fmt.Errorf("%w: %w", rpc.ErrNotSent, ctx.Err())
+	}
+}
+
+func (f *forwarder) run(ctx context.Context) error {
+	var g errgroup.Group
+	defer func() { _ = g.Wait() }()
+	g.SetLimit(forwardBatches)
+	var next forwarded
+	for {
+		if next.entry == nil {
+			select {
+			case next = <-f.queue:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		var batch []forwarded
+		batch, next = f.gather(next)
+		g.Go(func() error { f.send(ctx, batch); return nil })
+	}
+}
+
+// gather takes what is queued for the same leader, and returns the first that
+// does not belong.
+func (f *forwarder) gather(first forwarded) (batch []forwarded, next forwarded) {
+	batch = []forwarded{first}
+	size := len(first.entry)
+	for len(batch) < forwardEntries && size < forwardBytes {
+		select {
+		case e := <-f.queue:
+			if e.leader != first.leader {
+				return batch, e
+			}
+			batch = append(batch, e)
+			size += len(e.entry)
+		default:
+			return batch, forwarded{}
+		}
+	}
+	return batch, forwarded{}
+}
+
+func (f *forwarder) send(ctx context.Context, batch []forwarded) {
+	req := proposeRequest{Entries: make([][]byte, len(batch))}
+	for i, e := range batch {
+		req.Entries[i] = e.entry
+	}
+	ctx, cancel := context.WithTimeout(ctx, forwardTimeout)
+	defer cancel()
+	var answer proposeAnswer
+	err := f.calls.Call(ctx, batch[0].leader, methodPropose, req, &answer)
+	if err == nil && len(answer.Ended) != len(batch) {
+		err = errors.New("the leader answered for another number of commands")
+	}
+	for i, e := range batch {
+		if err == nil {
+			e.ended <- answer.Ended[i].err()
+		} else {
+			e.ended <- err
+		}
+	}
+}
+
+type proposeRequest struct {
+	Entries [][]byte `cbor:"1,keyasint"`
+}
+
+type proposeAnswer struct {
+	Ended []ended `cbor:"1,keyasint"`
+}
+
+// ended is an attempt as it travels.
+type ended uint8
+
+var (
+	errInDoubt    = errors.New("the leader does not know what became of the command")
+	errLeaderFull = errors.New("the leader has no space on its disk")
+)
+
+func (e ended) err() error {
+	switch attempt(e) {
+	case committed:
+		return nil
+	case notTaken:
+		return raft.ErrNotLeader
+	case diskFull:
+		return errLeaderFull
+	}
+	return errInDoubt
+}
+
+// handlePropose commits a batch of another peer's commands. Each is given to
+// Raft on a goroutine of its own: Raft gathers what waits into one write, and
+// one after the other they would be written one by one.
+func (c *core) handlePropose(_ context.Context, from string, req proposeRequest) (proposeAnswer, error) {
+	answer := proposeAnswer{Ended: make([]ended, len(req.Entries))}
+	if v, _ := c.view.get(); v.Self && c.ready.Load() == v.Term && c.row(from) == nil {
+		return answer, &rpc.Error{Code: codeRemoved, Message: "this peer is not a member of the cluster"}
+	}
+	full := c.local().full
+	var wg sync.WaitGroup
+	for i, entry := range req.Entries {
+		if full && !essentialEntry(entry) {
+			answer.Ended[i] = ended(diskFull)
+			continue
+		}
+		wg.Go(func() { answer.Ended[i] = ended(outcome(c.raft.Apply(entry, enqueueTimeout).Error())) })
+	}
+	wg.Wait()
+	return answer, nil
+}
+
+func essentialEntry(entry []byte) bool {
+	cmd, err := fsm.Decode(entry)
+	return err == nil && essential(cmd)
+}

@@ -1,0 +1,63 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/droverhq/drover/cluster/rpc"
+)
+
+// transferTries is how many voters are tried as the next leader.
+const transferTries = 3
+
+// transfer asks the leader, wherever it is, to hand over.
+func (c *core) transfer(ctx context.Context) error {
+	_, err := callLeader(ctx, c, methodTransfer, empty{}, c.handleTransfer)
+	return err
+}
+
+// handleTransfer hands the leadership over. Left to itself Raft may pick a dead
+// peer (trap 9), so voters that answer just now and are healthy are tried, the
+// one with the longest log first.
+func (c *core) handleTransfer(ctx context.Context, _ string, _ empty) (empty, error) {
+	if c.raft.State() != raft.Leader {
+		return empty{}, c.notLeader()
+	}
+	targets := c.candidates(ctx)
+	if len(targets) == 0 {
+		return empty{}, &rpc.Error{Code: codeNoTarget, Message: ErrNoTarget.Error()}
+	}
+	var errs []error
+	for _, t := range targets[:min(len(targets), transferTries)] {
+		err := c.raft.LeadershipTransferToServer(t.ID, t.Address).Error()
+		if err == nil || errors.Is(err, raft.ErrNotLeader) {
+			return empty{}, nil
+		}
+		errs = append(errs, fmt.Errorf("to %s: %w", t.ID, err))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return empty{}, &rpc.Error{Code: codeNoTarget, Message: errors.Join(errs...).Error()}
+}
+
+// candidates are the other voters that are fit to lead, best first.
+func (c *core) candidates(ctx context.Context) []raft.Server {
+	answers := c.askAll(ctx)
+	var fit []raft.Server
+	for _, s := range c.members() {
+		a, ok := answers[string(s.ID)]
+		if s.Suffrage == raft.Voter && string(s.ID) != c.id && ok && a.Sick == "" {
+			fit = append(fit, s)
+		}
+	}
+	slices.SortFunc(fit, func(x, y raft.Server) int {
+		return cmp.Or(cmp.Compare(answers[string(y.ID)].LastIndex, answers[string(x.ID)].LastIndex), cmp.Compare(x.ID, y.ID))
+	})
+	return fit
+}
