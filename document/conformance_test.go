@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -91,17 +92,55 @@ func TestCanonicalPassesTheVectorsOfRFC8785(t *testing.T) {
 }
 
 func TestInstanceVersionIsWhatPythonComputes(t *testing.T) {
-	var vectors []struct{ Input, Canonical, Version16 string }
-	if err := json.Unmarshal(read(t, "webhook-service", "version_hash_vectors.json"), &vectors); err != nil {
-		t.Fatal(err)
+	for path, least := range map[string]int{"webhook-service/version_hash_vectors.json": 30, "python/vectors.json": 120} {
+		var vectors []struct{ Input, Canonical, Version16 string }
+		if err := json.Unmarshal(read(t, path), &vectors); err != nil {
+			t.Fatal(err)
+		}
+		if len(vectors) < least {
+			t.Errorf("%s: only %d vectors", path, len(vectors))
+		}
+		for _, v := range vectors {
+			got, err := document.InstanceVersion([]byte(v.Input))
+			if err != nil || got != v.Version16 {
+				t.Errorf("%s: %s: got %s, %v, want %s for %s", path, v.Input, got, err, v.Version16, v.Canonical)
+			}
+		}
 	}
-	if len(vectors) < 30 {
-		t.Fatalf("only %d vectors", len(vectors))
+}
+
+func TestInstanceVersionReadsWhatPythonReads(t *testing.T) {
+	same := [][2]string{
+		{`{"a":1,"b":2,"a":{"c":3}}`, `{"a":{"c":3},"b":2}`},
+		{`{"a":-0,"b":[1E2,Infinity]}`, `{"b":[100.0,1e999],"a":0}`},
+		{`{"\ud83d\ude02":1}`, `{"😂":1}`},
+		{" {\n\t\"a\" : 1 } ", `{"a":1}`},
 	}
-	for _, v := range vectors {
-		got, err := document.InstanceVersion([]byte(v.Input))
-		if err != nil || got != v.Version16 {
-			t.Errorf("%s: got %s, %v, want %s for %s", v.Input, got, err, v.Version16, v.Canonical)
+	for _, c := range same {
+		a, errA := document.InstanceVersion([]byte(c[0]))
+		b, errB := document.InstanceVersion([]byte(c[1]))
+		if a != b || errA != nil || errB != nil {
+			t.Errorf("%s and %s: %s, %v and %s, %v", c[0], c[1], a, errA, b, errB)
+		}
+	}
+	if a, _ := document.InstanceVersion([]byte(`{"\ud83d\u0041":1}`)); a == "" {
+		t.Error("half a surrogate pair is refused")
+	}
+	refused := []struct{ text, code, pointer string }{
+		{`{"a":nan}`, document.CodeNotJSON, ""},
+		{`{"a":[1,"\x"]}`, document.CodeNotJSON, "/a/1"},
+		{`{"a":"\u12g4"}`, document.CodeNotJSON, "/a"},
+		{`{"a":"\u12"}`, document.CodeNotJSON, "/a"},
+		{"{\"a\":\"\x01\"}", document.CodeNotJSON, ""},
+		{"{\"a\":\"\xff\"}", document.CodeNotJSON, "/a"},
+		{`{"a":[` + strings.Repeat("9", 4301) + `]}`, document.CodeInexactNumber, "/a/0"},
+		{``, document.CodeNotJSON, ""},
+	}
+	for _, c := range refused {
+		_, err := document.InstanceVersion([]byte(c.text))
+		var e *document.Error
+		if !errors.As(err, &e) || e.Code != c.code || e.Pointer != c.pointer {
+			t.Errorf("%.80s: got %v", c.text, err)
 		}
 	}
 }
