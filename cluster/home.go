@@ -80,6 +80,13 @@ func (h home) prepare(id string) error {
 	return nil
 }
 
+// PeerID is the id of the peer whose data directory this is. Errors:
+// ErrNotInitialized, ErrLeft.
+func PeerID(dir string) (string, error) {
+	id, err := home(dir).identity()
+	return id.Peer, err
+}
+
 func (h home) identity() (identity, error) {
 	var id identity
 	if reason, err := os.ReadFile(h.path(fileLeft)); err == nil {

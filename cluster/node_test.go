@@ -3,14 +3,12 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,7 +17,10 @@ import (
 	"github.com/droverhq/drover/fsm"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// memberlist's Shutdown does not wait for a probe in flight, which ends by itself within seconds.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/hashicorp/memberlist.(*Memberlist).probeNode"))
+}
 
 // testTime is the deadline of what must happen soon.
 const testTime = 30 * time.Second
@@ -78,6 +79,7 @@ func testConfig(t testing.TB, name string) Config {
 type peer struct {
 	*Node
 	t      testing.TB
+	net    *fabric
 	dir    string
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -92,11 +94,12 @@ func logger(t testing.TB, name string) *slog.Logger {
 }
 
 // start runs the server of a data directory.
-func start(t testing.TB, dir string, cfg Config, change ...func(*Node)) *peer {
+func start(t testing.TB, net *fabric, dir string, cfg Config, change ...func(*Node)) *peer {
 	t.Helper()
 	cfg.DataDir = dir
 	cfg = cfg.WithDefaults("host", "")
-	n, err := New(cfg, Deps{Store: fsm.NewStore(), Logger: logger(t, cfg.Name), Dial: nil})
+	net.register(cfg.Name, cfg.Peer.Advertise)
+	n, err := New(cfg, Deps{Store: fsm.NewStore(), Logger: logger(t, cfg.Name), Dial: net.dial(cfg.Name)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +107,7 @@ func start(t testing.TB, dir string, cfg Config, change ...func(*Node)) *peer {
 		c(n)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &peer{Node: n, t: t, dir: dir, cancel: cancel, done: make(chan struct{})}
+	p := &peer{Node: n, t: t, net: net, dir: dir, cancel: cancel, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		p.err = n.Run(ctx)
@@ -123,10 +126,10 @@ func (p *peer) kill() {
 }
 
 // restart starts a peer that has ended, on the same directory.
-func (p *peer) restart() *peer {
+func (p *peer) restart(change ...func(*Node)) *peer {
 	p.t.Helper()
 	<-p.done
-	return start(p.t, p.dir, p.cfg)
+	return start(p.t, p.net, p.dir, p.cfg, change...)
 }
 
 func (p *peer) ready() *peer {
@@ -149,7 +152,7 @@ func initPeer(t testing.TB, commands ...fsm.Command) *peer {
 	if err := Init(dir, InitConfig{Cluster: "test", Config: cfg, Commands: commands}); err != nil {
 		t.Fatal(err)
 	}
-	return start(t, dir, cfg)
+	return start(t, newFabric(), dir, cfg)
 }
 
 func putUser(name string) fsm.Command {
@@ -197,6 +200,3 @@ func TestASinglePeerInitsRunsAndRestarts(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-var _ = fmt.Sprint
-var _ sync.Mutex
