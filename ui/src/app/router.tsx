@@ -84,6 +84,7 @@ const pages = [
     component: lazyRouteComponent(() => import("../pages/tokens")),
   }),
   createRoute({ ...under("/settings/appearance"), component: lazyRouteComponent(() => import("../pages/appearance")) }),
+  createRoute({ ...under("/$"), component: Missing }),
 ] as const;
 
 export const router = createRouter({

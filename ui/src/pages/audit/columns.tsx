@@ -12,7 +12,7 @@ export const columns: Column<AuditEntry>[] = [
   { head: "When", width: "88px", phone: "64px", cell: (r) => <Time at={r.time} /> },
   {
     head: "Actor",
-    width: "minmax(0,140px)",
+    width: "minmax(0,1fr)",
     phone: "minmax(0,80px)",
     cell: (r) => (
       <Link to="/audit" search={(s) => ({ ...s, actor: r.actor })}>
@@ -22,7 +22,7 @@ export const columns: Column<AuditEntry>[] = [
   },
   {
     head: "Action",
-    width: "minmax(0,180px)",
+    width: "minmax(0,1.3fr)",
     phone: "minmax(0,1fr)",
     cell: (r) => (
       <Link to="/audit" search={(s) => ({ ...s, action: r.action })} className="mono">
@@ -30,7 +30,7 @@ export const columns: Column<AuditEntry>[] = [
       </Link>
     ),
   },
-  { head: "Object", width: "minmax(0,1.4fr)", cell: (r) => <span className="mono">{r.object || "–"}</span> },
+  { head: "Object", width: "minmax(0,1.6fr)", cell: (r) => <span className="mono">{r.object || "–"}</span> },
   { head: "Detail", width: "minmax(0,2fr)", cell: (r) => <span title={detail(r)}>{detail(r)}</span> },
   {
     head: "Outcome",

@@ -18,7 +18,7 @@ function columnsFor(act: (what: string) => void, why?: string): Column<Peer>[] {
   return [
     {
       head: "Controller",
-      width: "minmax(96px,1fr)",
+      width: "minmax(72px,0.8fr)",
       phone: "minmax(0,1fr)",
       cell: (p) => <span className="mono">{p.name}</span>,
     },
@@ -41,8 +41,8 @@ function columnsFor(act: (what: string) => void, why?: string): Column<Peer>[] {
       ),
     },
     { head: "Nodes", width: "64px", end: true, cell: (p) => number(p.sessions) },
-    { head: "Version", width: "minmax(0,96px)", cell: (p) => p.version || "–" },
-    { head: "Address", width: "minmax(0,1.4fr)", cell: (p) => <span className="mono">{p.address || p.url || "–"}</span> },
+    { head: "Version", width: "72px", cell: (p) => p.version || "–" },
+    { head: "Address", width: "minmax(120px,1.6fr)", cell: (p) => <span className="mono">{p.address || p.url || "–"}</span> },
     {
       head: "Actions",
       width: "200px",

@@ -6,8 +6,8 @@ import type { Cluster } from "../../data/types";
 import { quorumWords } from "../../lib/words";
 import { Button } from "../../parts/Button";
 import { StatusMark } from "../../parts/Glyph";
+import { LoadedPage } from "../../parts/LoadedPage";
 import { Facts, Page, Section } from "../../parts/Page";
-import { Loaded } from "../../parts/State";
 import { agreement } from "./agreement";
 import { AddDialog } from "./AddDialog";
 import { PeerDialog } from "./PeerDialog";
@@ -16,9 +16,9 @@ import { Peers } from "./Peers";
 export default function ClusterPage() {
   const query = useQuery({ ...clusterQuery, refetchInterval: 1_000 });
   return (
-    <Loaded query={query} rows={8}>
+    <LoadedPage title="Cluster" query={query}>
       {(cluster) => <Shown cluster={cluster} />}
-    </Loaded>
+    </LoadedPage>
   );
 }
 

@@ -140,7 +140,7 @@ function Settings({ name, handle, targetProblem }: { name: string; handle: Draft
       {schemaOpen ? (
         <div className={css.stack}>
           <div className={css.spread}>
-            <h3>Schema (JSON Schema 2020-12)</h3>
+            <h2>Schema (JSON Schema 2020-12)</h2>
             <Button
               kind="quiet"
               onClick={() => {

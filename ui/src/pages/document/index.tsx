@@ -6,8 +6,9 @@ import { ApiError } from "../../data/http";
 import type { DocumentFull } from "../../data/types";
 import { plural } from "../../lib/words";
 import { Button, LinkButton } from "../../parts/Button";
+import { LoadedPage } from "../../parts/LoadedPage";
 import { Page } from "../../parts/Page";
-import { Empty, Loaded } from "../../parts/State";
+import { Empty } from "../../parts/State";
 import { Tabs } from "../../parts/Tabs";
 import { DeleteDialog } from "./DeleteDialog";
 import css from "./Document.module.css";
@@ -26,9 +27,9 @@ export default function DocumentPage() {
   const missing = query.error instanceof ApiError && query.error.status === 404 && !query.data;
   if (missing) return tab === "edit" ? <NewPage key={name} name={name} /> : <NoSuch name={name} />;
   return (
-    <Loaded query={query} rows={12}>
+    <LoadedPage title={name} heading={<span className={css.name}>{name}</span>} query={query}>
       {(doc) => <Existing key={name} doc={doc} />}
-    </Loaded>
+    </LoadedPage>
   );
 }
 

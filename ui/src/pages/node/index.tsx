@@ -8,9 +8,9 @@ import { formatLabels } from "../../lib/labels";
 import { short } from "../../lib/words";
 import { Button } from "../../parts/Button";
 import { StatusMark } from "../../parts/Glyph";
+import { LoadedPage } from "../../parts/LoadedPage";
 import { notify } from "../../parts/notices";
 import { Facts, Page, Section } from "../../parts/Page";
-import { Loaded } from "../../parts/State";
 import { Time } from "../../parts/Time";
 import { Documents } from "./Documents";
 import { LabelsDialog } from "./LabelsDialog";
@@ -23,9 +23,9 @@ export default function NodePage() {
   const { id } = useParams({ from: "/shell/nodes/$id" });
   const query = useQuery(nodeQuery(id));
   return (
-    <Loaded query={query} rows={12}>
+    <LoadedPage title={id} heading={<span className="mono">{id}</span>} query={query}>
       {(node) => <Shown key={id} node={node} />}
-    </Loaded>
+    </LoadedPage>
   );
 }
 

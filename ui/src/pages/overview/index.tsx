@@ -39,7 +39,7 @@ export default function Overview() {
                 <CountsBar
                   counts={data.counts}
                   total={data.total}
-                  current=""
+                  current="none"
                   link={(status, className, pressed, children) => (
                     <Link to="/nodes" search={{ q: withTerm("", "status", status || undefined) || undefined }} className={className} aria-current={pressed ? "true" : undefined}>
                       {children}

@@ -10,6 +10,7 @@ import { number, plural } from "../../lib/words";
 import { Button } from "../../parts/Button";
 import { CountsBar } from "../../parts/CountsBar";
 import { FleetStrip } from "../../parts/FleetStrip";
+import { LoadedPage } from "../../parts/LoadedPage";
 import { notify } from "../../parts/notices";
 import { Page } from "../../parts/Page";
 import { PushState } from "../../parts/PushState";
@@ -23,9 +24,9 @@ export default function PushPage() {
   const { id } = useParams({ from: "/shell/pushes/$id" });
   const query = useQuery(pushQuery(id));
   return (
-    <Loaded query={query} rows={12}>
+    <LoadedPage title="Push" query={query}>
       {(push) => <Shown key={id} push={push} />}
-    </Loaded>
+    </LoadedPage>
   );
 }
 

@@ -29,7 +29,7 @@ const columns: Column<PushRow>[] = [
     ),
   },
   { head: "State", width: "152px", phone: "116px", cell: (r) => <PushState push={r} /> },
-  { head: "Landed", width: "minmax(120px,200px)", phone: "minmax(0,1fr)", cell: (r) => <Progress push={r} /> },
+  { head: "Landed", width: "168px", phone: "minmax(0,1fr)", cell: (r) => <Progress push={r} /> },
   {
     head: "Failed",
     width: "64px",

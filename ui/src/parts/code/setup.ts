@@ -71,9 +71,10 @@ const theme = EditorView.theme({
   "&.cm-merge-a .cm-changedLine, .cm-deletedChunk": { backgroundColor: "var(--removed) !important" },
   "&.cm-merge-b .cm-changedText, .cm-insertedLine .cm-changedText": { background: "var(--added-strong)" },
   "&.cm-merge-a .cm-changedText, .cm-deletedChunk .cm-deletedText": { background: "var(--removed-strong)" },
-  ".cm-changedLineGutter": { backgroundColor: "var(--acked)" },
-  "&.cm-merge-a .cm-changedLineGutter, .cm-deletedLineGutter": { backgroundColor: "var(--reverted)" },
-  ".cm-collapsedLines": {
+  "& .cm-changedLineGutter, &.cm-merge-b .cm-changedLineGutter": { background: "var(--acked)" },
+  "&.cm-merge-a .cm-changedLineGutter, & .cm-deletedLineGutter": { background: "var(--reverted)" },
+  ".cm-collapsedLines:before, .cm-collapsedLines:after": { content: "none !important" },
+  "& .cm-collapsedLines": {
     background: "var(--sunken)",
     color: "var(--ink-3)",
     fontFamily: "var(--sans)",
@@ -84,7 +85,7 @@ const theme = EditorView.theme({
 export function common(label: string): Extension[] {
   return [
     EditorView.cspNonce.of(pageNonce()),
-    EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", spellcheck: "false" }),
+    EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", spellcheck: "false", tabindex: "0" }),
     EditorState.tabSize.of(2),
     indentUnit.of("  "),
     json(),
@@ -101,5 +102,5 @@ export function common(label: string): Extension[] {
 
 /** Text that is read, not written; it can be focused, selected and searched. */
 export function readOnly(): Extension[] {
-  return [EditorState.readOnly.of(true), EditorView.editable.of(false), EditorView.contentAttributes.of({ tabindex: "0" })];
+  return [EditorState.readOnly.of(true), EditorView.editable.of(false)];
 }
