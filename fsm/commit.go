@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"crypto/sha256"
 	"slices"
 
 	"github.com/droverhq/drover/document"
@@ -29,6 +30,9 @@ type Edit struct {
 	Selector *string `cbor:"8,keyasint,omitempty"`
 	Schema   *string `cbor:"9,keyasint,omitempty"`
 	Policy   *string `cbor:"10,keyasint,omitempty"`
+	// Against is the SHA-256 of the schema that the content was checked against
+	// (of "" where there was none); nil where nothing was checked.
+	Against *Sum `cbor:"11,keyasint,omitempty"`
 }
 
 // draft is a commit that is being checked: nothing of the state has changed.
@@ -169,6 +173,9 @@ func (d *draft) described(e Edit, old *Document, exists bool) (*Document, error)
 		return nil, &Error{Code: CodeInvalid, Pointer: "/selector", Message: err.Error()}
 	}
 	next.match = match
+	if e.Against != nil && *e.Against != sha256.Sum256([]byte(next.Schema)) {
+		return nil, errorf(CodeSchemaMoved, "the schema of document %q was changed in this moment; send the change again", e.Document)
+	}
 	return next, nil
 }
 

@@ -230,7 +230,7 @@ func (n *Snapshot) writeFleet(out *tableWriter) {
 	}
 }
 
-func (v *Versions) key() string { return fmt.Sprintf("%x %q", v.Sum, v.List) }
+func (v *Versions) key() string { return fmt.Sprintf("%x %v", v.Sum, v.List) }
 
 // writePushes writes each shared list of members once.
 func (n *Snapshot) writePushes(out *tableWriter) {

@@ -123,13 +123,14 @@ func (p Position) Less(q Position) bool {
 
 // Codes of Error, for programs.
 const (
-	CodeConflict    = "conflict"   // something else exists or moved
-	CodeBaseMoved   = "base_moved" // If-Match does not hold any more
-	CodeNotFound    = "not_found"  //
-	CodeDenied      = "denied"     // a token is unknown, used or expired
-	CodeInvalid     = "invalid"    // the content or a field is not acceptable
-	CodeTooLarge    = "too_large"  // a limit of the cluster
-	CodeFenced      = "fenced"     // a leader duty of another term
+	CodeConflict    = "conflict"     // something else exists or moved
+	CodeBaseMoved   = "base_moved"   // If-Match does not hold any more
+	CodeSchemaMoved = "schema_moved" // the content was checked against another schema
+	CodeNotFound    = "not_found"    //
+	CodeDenied      = "denied"       // a token is unknown, used or expired
+	CodeInvalid     = "invalid"      // the content or a field is not acceptable
+	CodeTooLarge    = "too_large"    // a limit of the cluster
+	CodeFenced      = "fenced"       // a leader duty of another term
 	CodeKeyMismatch = "idempotency_mismatch"
 	CodeNoFeature   = "feature_level"
 )
