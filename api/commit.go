@@ -47,6 +47,7 @@ func (s *Server) commit(c *call, message string, plan plan) (fsm.Outcome, error)
 		case try == maxTries:
 			return fsm.Outcome{}, err
 		case fsm.Code(err) == fsm.CodeBaseMoved && anyOwn(edits):
+		case fsm.Code(err) == fsm.CodeSchemaMoved:
 		case fsm.Code(err) == fsm.CodeConflict && s.lostContent(c, edits):
 			fresh = true
 		default:

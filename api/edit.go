@@ -1,6 +1,7 @@
 package api
 
 import (
+	"crypto/sha256"
 	"errors"
 	"strings"
 
@@ -225,6 +226,7 @@ func (s *Server) settle(p *prepared, b basis, place string) error {
 	if !changed {
 		return nil
 	}
+	p.against(schemaText)
 	sum, err := document.Sum(p.text)
 	if err != nil {
 		return within(err, place+"/content", b.name)
@@ -232,6 +234,13 @@ func (s *Server) settle(p *prepared, b basis, place string) error {
 	p.edit.Checksum = sum
 	p.edit.Blob, p.blob = fsm.Compress(p.text)
 	return nil
+}
+
+// against says which schema the content was checked against: where another one
+// is committed first, the edit is refused and made anew.
+func (p *prepared) against(schemaText string) {
+	sum := fsm.Sum(sha256.Sum256([]byte(schemaText)))
+	p.edit.Against = &sum
 }
 
 // satisfies tells what in a content does not fit a schema.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -87,6 +86,7 @@ var statusTable = map[string]int{
 	"unsupported_media_type":   http.StatusUnsupportedMediaType,
 	codeConflict:               http.StatusConflict,
 	codeSecretGone:             http.StatusConflict,
+	fsm.CodeSchemaMoved:        http.StatusConflict,
 	document.CodeTestFailed:    http.StatusConflict,
 	codeBaseMoved:              http.StatusPreconditionFailed,
 	codeTooLarge:               http.StatusRequestEntityTooLarge,
@@ -213,10 +213,4 @@ func at(err error, pointer string) error {
 	moved := *e
 	moved.Pointer = pointer + e.Pointer
 	return &moved
-}
-
-// contentOf turns a pointer into the body into one into the content.
-func contentOf(pointer, at string) (string, bool) {
-	rest, found := strings.CutPrefix(pointer, at)
-	return rest, found && (rest == "" || rest[0] == '/')
 }

@@ -31,13 +31,13 @@ func (s *Server) router(table []route) *echo.Echo {
 	e.Logger.SetOutput(discard{})
 	e.IPExtractor = s.addressOf()
 	e.HTTPErrorHandler = func(err error, ec echo.Context) { s.refuse(s.callOf(ec), err) }
-	e.Pre(s.prepare)
+	e.Pre(s.begin)
 	for i := range table {
 		r := &table[i]
 		e.Add(r.method, r.path, func(ec echo.Context) error {
 			c := s.callOf(ec)
 			c.route = r
-			return s.serve(c)
+			return s.guard(c, func() error { return s.serve(c) })
 		})
 	}
 	for _, prefix := range []string{"/api", "/api/*", "/agent", "/agent/*"} {
@@ -55,9 +55,9 @@ const callKey = "drover.call"
 
 func (s *Server) callOf(ec echo.Context) *call { return ec.Get(callKey).(*call) }
 
-// prepare runs before routing: it makes the call, and has every answer carry
+// begin runs before routing: it makes the call, and has every answer carry
 // the request id and the index that it was made at.
-func (s *Server) prepare(next echo.HandlerFunc) echo.HandlerFunc {
+func (s *Server) begin(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(ec echo.Context) error {
 		c := &call{Context: ec, id: requestID(ec.Request())}
 		ec.Set(callKey, c)

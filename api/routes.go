@@ -43,6 +43,9 @@ func documentRoutes() []route {
 		{method: get, path: one + "/versions", need: permDocumentsRead, document: true, handle: (*Server).listVersions},
 		{method: get, path: one + "/versions/:version", need: permDocumentsRead, document: true, handle: (*Server).getVersion},
 		{method: get, path: one + "/diff", need: permDocumentsRead, document: true, handle: (*Server).diffVersions},
+		{method: post, path: one + "/validate", need: permDocumentsRead, document: true, handle: (*Server).validateDocument},
+		{method: post, path: "/api/v1/changes", need: permDocumentsWrite, audited: true, handle: (*Server).postChange},
+		{method: get, path: "/api/v1/revisions", need: permDocumentsRead, handle: (*Server).listRevisions},
 		{method: post, path: one + "/rollback", need: permDocumentsWrite, document: true, audited: true, handle: (*Server).rollbackDocument},
 	}
 }

@@ -178,6 +178,7 @@ func (s *Server) restored(c *call, b basis, to uint64) (prepared, error) {
 		}
 	}
 	p.text, p.blob = text, blob
+	p.against(b.old.Schema)
 	p.edit.Blob, p.edit.Checksum = v.Blob, v.Checksum
 	return p, nil
 }

@@ -76,3 +76,7 @@ func (s *State) Holders(name string, yield func(ord uint32)) {
 		}
 	}
 }
+
+// FirstRevision is the number of the oldest revision that retention keeps, or
+// would be that of the first one.
+func (s *State) FirstRevision() uint64 { return s.pruned + 1 }
