@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -9,7 +10,13 @@ import (
 	"github.com/droverhq/drover/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if spec := os.Getenv(childEnv); spec != "" {
+		childMain(spec)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // node is an agent with one controller, over a real socket.
 type node struct {

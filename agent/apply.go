@@ -22,7 +22,7 @@ const undoTimeout = 5 * time.Second
 // apply brings the node to the manifest of an update, wholly or not at all.
 // The order of the steps is the protocol's; see DESIGN.md.
 func (w *worker) apply(ctx context.Context, j job) *failure {
-	if w.stuck {
+	if w.stuck != nil {
 		return fail(wire.Problem{Stage: wire.StageWrite, Code: wire.CodeWriteFailed, Retryable: true,
 			Message: "an update before this one could not be taken back: the disk does not take writes"})
 	}
@@ -152,11 +152,11 @@ func (w *worker) takeBack(ctx context.Context, g *store.Generation, f *failure) 
 			f.problems = append(f.problems, failWrite(err).problems...)
 			w.look()
 			w.publish()
-			w.stuck = true
+			w.stuck = g
 			return f
 		}
 	}
-	w.stuck = false
+	w.stuck = nil
 	record, err := json.Marshal(f.record())
 	if err == nil {
 		err = w.store.Fail(g, record)
@@ -166,7 +166,7 @@ func (w *worker) takeBack(ctx context.Context, g *store.Generation, f *failure) 
 	}
 	if err != nil {
 		w.log.Error("the verdict on an update could not be kept", "generation", g.Number, "error", err)
-		w.stuck = true
+		w.stuck = g
 	}
 	w.look()
 	w.publish()

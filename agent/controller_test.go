@@ -77,7 +77,7 @@ const audience = "audience-1"
 
 // newPeer serves the channel on a listener.
 func newPeer(c *cluster, name string, l net.Listener) *peer {
-	p := &peer{cluster: c, name: name, quorum: true, links: make(chan *link, 100), hellos: make(chan wire.Hello, 100), done: make(chan struct{})}
+	p := &peer{cluster: c, name: name, quorum: true, links: make(chan *link, 10_000), hellos: make(chan wire.Hello, 10_000), done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/agent/v1/connect", p.connect)
 	mux.HandleFunc("POST /agent/v1/enroll", p.enroll)

@@ -291,7 +291,7 @@ func TestKeysAreReplacedByThoseThatAPinnedKeySigned(t *testing.T) {
 		return wire.Keys{Keys: string(text), Signature: wire.Sign(signer.key, string(text))}
 	}
 	v1, v2, v3 := docs{"a": `{"x":1}`}, docs{"a": `{"x":2}`}, docs{"a": `{"x":3}`}
-	l.send(keys(next1, "keys"))     // signed by itself
+	l.send(keys(next1, "keys"))      // signed by itself
 	l.send(keys(n.cluster, "other")) // signed for something else
 	n.refused(l, next1.sign(n.update(1, nil, v1), n.header(1, nil, v1)), wire.CodeBadSignature, nil)
 	n.acked(l, n.update(1, nil, v1), v1)

@@ -29,7 +29,7 @@ type worker struct {
 
 	held   store.Held // of the running generation, as last read
 	hashed time.Time
-	stuck  bool // a generation waits to be taken back
+	stuck  *store.Generation // could not be taken back yet
 
 	asked chan chan struct{}
 	told  chan int
@@ -131,7 +131,10 @@ func (w *worker) start(ctx context.Context) {
 // settle takes back a generation that has no verdict: a crash left it, or the
 // disk did not let it be taken back. It tells whether there was one.
 func (w *worker) settle(ctx context.Context) bool {
-	g := w.store.Unfinished()
+	g := w.stuck
+	if g == nil {
+		g = w.store.Unfinished()
+	}
 	if g == nil {
 		return false
 	}
@@ -152,7 +155,7 @@ func interrupted(switched bool) *failure {
 
 // check looks for drift, and tries again what the disk did not allow before.
 func (w *worker) check(ctx context.Context) {
-	if w.stuck {
+	if w.stuck != nil {
 		w.settle(ctx)
 	}
 	if time.Since(w.hashed) >= hashEvery {

@@ -203,7 +203,7 @@ func (s *Store) read(sweep bool) error {
 func (s *Store) newestGood() *Generation {
 	var newest *Generation
 	for n, g := range s.all {
-		if (newest == nil || n > newest.Number) && exists(s.root, g.mark(markGood)) {
+		if (newest == nil || n > newest.Number) && s.good(g) {
 			newest = g
 		}
 	}
@@ -286,7 +286,7 @@ func (s *Store) previous() int {
 
 // finished follows from a generation to the last one before it that is good.
 func (s *Store) finished(g *Generation) *Generation {
-	for g != nil && !exists(s.root, g.mark(markGood)) {
+	for g != nil && !s.good(g) {
 		g = s.all[g.Previous]
 	}
 	return g

@@ -47,10 +47,20 @@ func (s *Store) point(n int, why string) error {
 // Finish marks a generation good: it passed everything, and runs.
 func (s *Store) Finish(g *Generation) error {
 	if err := s.markWith(g, markGood, nil); err != nil {
+		// It may be there and not be durable: better that it is not there.
+		if gone := s.root.Remove(g.mark(markGood)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+			err = errors.Join(err, gone)
+		}
 		return err
 	}
 	s.running = g
 	return nil
+}
+
+// good tells whether a generation passed everything. One that is being taken
+// back did not, even where the mark could be made and not be synced.
+func (s *Store) good(g *Generation) bool {
+	return exists(s.root, g.mark(markGood)) && !exists(s.root, g.mark(markUndoing)) && !exists(s.root, g.mark(markFailed))
 }
 
 // Switched tells whether current names g, or did before it was taken back.
@@ -108,7 +118,7 @@ func (s *Store) markWith(g *Generation, mark string, content []byte) error {
 func (s *Store) Unfinished() *Generation {
 	var found *Generation
 	for _, g := range s.all {
-		if exists(s.root, g.mark(markGood)) || exists(s.root, g.mark(markFailed)) {
+		if s.good(g) || exists(s.root, g.mark(markFailed)) {
 			continue
 		}
 		if found == nil || g.Number > found.Number {
