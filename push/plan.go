@@ -97,7 +97,6 @@ func (c *core) keeps(state *fsm.State, s *session) bool {
 		return false
 	}
 	if row.Session.ID == s.id {
-		s.opened = true
 		if !row.Connected && len(s.pending) == 0 {
 			c.reopen(s)
 		}

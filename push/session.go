@@ -21,14 +21,13 @@ type link interface {
 // guarded by core.mu.
 type session struct {
 	link
-	id     uint64 // unique for ever: the peer's run and a counter
-	ord    uint32
-	node   string
-	hello  wire.Hello
-	nonce  string // the challenge that hello answered
-	last   held
-	seq    uint64 // of the last report, hello being 1
-	opened bool   // the state has shown this session once
+	id    uint64 // unique for ever: the peer's run and a counter
+	ord   uint32
+	node  string
+	hello wire.Hello
+	nonce string // the challenge that hello answered
+	last  held
+	seq   uint64 // of the last report, hello being 1
 
 	inflight *frame
 	pending  []fsm.Report // not yet in the log; errors are never merged

@@ -12,18 +12,12 @@ import (
 
 // simNode is an agent as protocol.md describes it, with its disk.
 type simNode struct {
+	simDisk
 	world *world
 	id    string
 	ord   uint32
 	up    bool
-	// durable
-	gen        generation // what runs
-	high       fsm.Position
-	highSum    fsm.Sum
-	connection uint64
-	intent     *job // a generation on disk without its "good" mark
-	drifted    map[string]bool
-	label      bool
+	label bool
 	// lost in a crash
 	job         *job
 	conns       []*simConn
@@ -32,7 +26,17 @@ type simNode struct {
 	// what the invariants look at
 	highestRun fsm.Position
 	history    []moment
-	saved      *simNode // a snapshot of the machine
+	saved      *simDisk // a snapshot of the machine
+}
+
+// simDisk is what a node keeps over a crash.
+type simDisk struct {
+	gen        generation // what runs
+	high       fsm.Position
+	highSum    fsm.Sum
+	connection uint64
+	intent     *job // a generation on disk without its "good" mark
+	drifted    map[string]bool
 }
 
 type generation struct {
@@ -124,7 +128,7 @@ func (n *simNode) status(reason string) wire.Status {
 // tellOthers: every other open connection hears what the node holds now.
 func (n *simNode) tellOthers(not *simConn) {
 	for _, c := range n.conns {
-		if c != not && c.nodeOpen && c.said != n.sum() {
+		if n.world.keeps("tell") && c != not && c.nodeOpen && c.said != n.sum() {
 			n.say(c, n.status("changed"))
 		}
 	}
@@ -197,11 +201,11 @@ func (n *simNode) begin(c *simConn, u wire.Update) {
 			Errors: []wire.Problem{{Stage: wire.StageVerify, Code: code, Retryable: true}},
 		})
 	}
-	if at.Less(n.high) || at == n.high && manifest != n.highSum {
+	if n.world.keeps("stale") && (at.Less(n.high) || at == n.high && manifest != n.highSum) {
 		refuse(wire.CodeStaleIndex)
 		return
 	}
-	if h.Base != n.sum().String() {
+	if n.world.keeps("base") && h.Base != n.sum().String() {
 		refuse(wire.CodeBaseMismatch)
 		return
 	}
@@ -251,6 +255,9 @@ func (n *simNode) advance() {
 	}
 	switch j.step {
 	case 0: // the generation's directory is on disk before anything is tried
+		if !w.keeps("directory") {
+			break
+		}
 		n.intent, n.high = j, j.next.at
 		n.highSum = manifestSum((&simNode{}).have(j.next))
 	case 1: // schema, check
@@ -342,7 +349,7 @@ func (n *simNode) start() {
 		if j.switched {
 			n.run(j.before, false)
 		}
-		n.interrupted = true
+		n.interrupted = n.world.keeps("interrupted")
 	}
 }
 

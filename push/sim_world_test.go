@@ -24,24 +24,38 @@ type world struct {
 	rand   *rand.Rand
 	step   int
 	faults bool
-	trace  []string
-	traced bool
-	found  map[string]int // violations, with the step of the first
+	story
+	simLog
 
-	entries   [][]byte
-	reference *fsm.Store // has applied the whole log
-	peers     [simPeers]*simPeer
-	nodes     [simNodes]*simNode
-	reach     [simNodes][simPeers]bool
+	peers [simPeers]*simPeer
+	nodes [simNodes]*simNode
+	reach [simNodes][simPeers]bool
 
-	content  int                  // counter that every content holds
-	versions [simDocs][]int       // content of each version, by number-1
-	changes  [][]string           // documents of each revision, by number-1
-	wanted   []map[string]fsm.Sum // by log position: what each node is wanted to hold
-	appended []int                // by log position: the step at which it was appended
+	content  int            // counter that every content holds
+	versions [simDocs][]int // content of each version, by number-1
+	changes  [][]string     // documents of each revision, by number-1
 	sends    int
 	proposed int
 }
+
+// simLog is the log, with what the invariants must know of each position.
+type simLog struct {
+	entries   [][]byte
+	reference *fsm.Store           // has applied the whole log
+	wanted    []map[string]fsm.Sum // what each node is wanted to hold
+	appended  []int                // the step at which it was appended
+}
+
+// story is what a seed is asked to do without and what came of it.
+type story struct {
+	traced  bool
+	trace   []string
+	without string         // a rule of the agent that is taken out
+	found   map[string]int // violations, with the step of the first
+}
+
+// keeps tells whether a rule of the agent is in force.
+func (s *story) keeps(rule string) bool { return s.without != rule }
 
 type simPeer struct {
 	world    *world
@@ -99,9 +113,10 @@ func (c *simConn) tell(m wire.Message) {
 
 func (c *simConn) close(int, string) { c.peerOpen = false }
 
-func newWorld(seed uint64, traced bool) *world {
-	w := &world{rand: rand.New(rand.NewPCG(seed, 1)), traced: traced, found: map[string]int{}, faults: true, reference: fsm.NewStore()}
-	w.wanted, w.appended, w.entries = []map[string]fsm.Sum{nil}, []int{0}, [][]byte{nil}
+func newWorld(seed uint64, s story) *world {
+	w := &world{rand: rand.New(rand.NewPCG(seed, 1)), story: s, faults: true}
+	w.found = map[string]int{}
+	w.simLog = simLog{[][]byte{nil}, fsm.NewStore(), []map[string]fsm.Sum{nil}, []int{0}}
 	w.append(fsm.Command{Body: fsm.CreateCluster{ID: "sim", Name: "sim"}})
 	w.append(fsm.Command{Body: fsm.CreateEnrollToken{Token: fsm.EnrollToken{ID: "t", Hash: []byte("h"), Uses: 9, Expires: 1 << 60}}})
 	settings := *fsm.DefaultSettings()
@@ -110,7 +125,8 @@ func newWorld(seed uint64, traced bool) *world {
 	for i := range w.nodes {
 		id := fmt.Sprintf("n%d", i)
 		w.append(fsm.Command{Body: fsm.EnrollNode{TokenID: "t", TokenHash: []byte("h"), Node: id, PublicKey: []byte(id)}})
-		w.nodes[i] = &simNode{world: w, id: id, ord: uint32(i), up: true, history: []moment{{0, emptyManifest}}, highSum: emptyManifest, drifted: map[string]bool{}}
+		w.nodes[i] = &simNode{world: w, id: id, ord: uint32(i), up: true, history: []moment{{0, emptyManifest}}}
+		w.nodes[i].simDisk = simDisk{highSum: emptyManifest, drifted: map[string]bool{}}
 		for p := range w.reach[i] {
 			w.reach[i][p] = true
 		}
@@ -395,4 +411,3 @@ func (w *world) commitProposal(p *simPeer) {
 		w.appendEntry(pr.entry) // it reached the log twice
 	}
 }
-
