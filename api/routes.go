@@ -14,7 +14,7 @@ const (
 // recorded, and what it does. A test walks the router and fails on a route
 // that is not in here; another holds openapi.json against it.
 func routes() []route {
-	return concat(sessionRoutes(), documentRoutes())
+	return concat(sessionRoutes(), documentRoutes(), pushRoutes(), nodeRoutes())
 }
 
 func concat(tables ...[]route) (all []route) {
@@ -47,5 +47,30 @@ func documentRoutes() []route {
 		{method: post, path: "/api/v1/changes", need: permDocumentsWrite, audited: true, handle: (*Server).postChange},
 		{method: get, path: "/api/v1/revisions", need: permDocumentsRead, handle: (*Server).listRevisions},
 		{method: post, path: one + "/rollback", need: permDocumentsWrite, document: true, audited: true, handle: (*Server).rollbackDocument},
+	}
+}
+
+func pushRoutes() []route {
+	const one = "/api/v1/pushes/:id"
+	return []route{
+		{method: get, path: "/api/v1/pushes", need: permPushesRead, handle: (*Server).listPushes},
+		{method: get, path: one, need: permPushesRead, handle: (*Server).getPush},
+		{method: get, path: one + "/targets", need: permPushesRead, handle: (*Server).listTargets},
+		{method: get, path: one + "/causes", need: permPushesRead, handle: (*Server).listCauses},
+		{method: post, path: one + "/retry", need: permPushesRetry, audited: true, handle: (*Server).retryPush},
+		{method: get, path: "/api/v1/fleet", need: permNodesRead, handle: (*Server).getFleet},
+	}
+}
+
+func nodeRoutes() []route {
+	const one = "/api/v1/nodes/:id"
+	return []route{
+		{method: get, path: "/api/v1/nodes", need: permNodesRead, handle: (*Server).listNodes},
+		{method: get, path: one, need: permNodesRead, handle: (*Server).getNode},
+		{method: get, path: one + "/why", need: permNodesRead, handle: (*Server).whyNode},
+		{method: patch, path: one, need: permNodesWrite, audited: true, handle: (*Server).patchNode},
+		{method: remove, path: one, need: permNodesWrite, audited: true, handle: (*Server).deleteNode},
+		{method: post, path: one + "/resync", need: permNodesWrite, audited: true, handle: (*Server).resyncNode},
+		{method: post, path: one + "/retry", need: permNodesWrite, audited: true, handle: (*Server).retryNode},
 	}
 }
