@@ -39,7 +39,7 @@ func Apply(text, patch []byte, lim Limits) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := patcher{root: value{part: part{src: src}}, budget: copyFactor * (lim.Bytes + len(text))}
+	p := patcher{root: value{part: part{src: src}}, budget: copyFactor * (int64(lim.Bytes) + int64(len(text)))}
 	for i, op := range operations {
 		if err := p.apply(op); err != nil {
 			return nil, inOperation(i, op.op, err)
@@ -164,7 +164,7 @@ func (o *operation) check(hasPath, hasFrom bool) error {
 // patcher applies operations to a tree of its own.
 type patcher struct {
 	root   value
-	budget int // bytes that copy and test may still write out
+	budget int64 // bytes that copy and test may still write out
 }
 
 func (p *patcher) apply(o operation) error {
@@ -257,7 +257,7 @@ func (p *patcher) copy(v *value) (value, error) {
 	if v.open != nil {
 		copied = rawValue(v.appendTo(nil))
 	}
-	if p.budget -= len(copied.text()); p.budget < 0 {
+	if p.budget -= int64(len(copied.text())); p.budget < 0 {
 		return value{}, &Error{CodeTooLarge, "", "the patch copies and tests too much"}
 	}
 	return copied, nil

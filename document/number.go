@@ -52,7 +52,8 @@ func decimal(literal []byte) (digits []byte, exp int) {
 	return bytes.TrimRight(digits, "0"), exp
 }
 
-// clampedInt reads a signed run of digits and stops counting at a billion.
+// clampedInt reads a signed run of digits and stops counting at 10^8, which is
+// far beyond any text and fits into 32 bits ten times.
 func clampedInt(s []byte) int {
 	negative := false
 	if s[0] == '+' || s[0] == '-' {
@@ -61,8 +62,8 @@ func clampedInt(s []byte) int {
 	}
 	n := 0
 	for _, c := range s {
-		if n = n*10 + int(c-'0'); n > 1e9 {
-			n = 1e9
+		if n = n*10 + int(c-'0'); n > 1e8 {
+			n = 1e8
 		}
 	}
 	if negative {
