@@ -82,9 +82,6 @@ type Deps struct {
 	Proposer Proposer
 	Control  Control
 	Log      *slog.Logger // nil discards
-	// Enroll checks the body of an agent's enrolment and writes the answer to
-	// it; nil serves no enrolment.
-	Enroll Enrollment
 	// Agents serves /agent/v1/connect, UI every path that is not the API's.
 	Agents http.Handler
 	UI     http.Handler
@@ -92,19 +89,4 @@ type Deps struct {
 	Ready func() []string
 	// Collectors are served at /metrics beside those of this package.
 	Collectors []prometheus.Collector
-}
-
-// Enrollment speaks the enrolment part of the management channel.
-type Enrollment interface {
-	// Read checks a request and its proof.
-	Read(body []byte) (EnrollRequest, error)
-	// Answer is the body of the answer.
-	Answer(node, cluster string, keys [][]byte, peers []string) ([]byte, error)
-}
-
-// EnrollRequest is an enrolment whose proof was checked.
-type EnrollRequest struct {
-	Token     string
-	Node      string // "" = the one that the token names
-	PublicKey []byte
 }

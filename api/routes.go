@@ -66,6 +66,8 @@ func nodeRoutes() []route {
 	const one = "/api/v1/nodes/:id"
 	return []route{
 		{method: get, path: "/api/v1/nodes", need: permNodesRead, handle: (*Server).listNodes},
+		{method: post, path: "/api/v1/nodes/enroll", need: permNodesEnroll, audited: true, handle: (*Server).createEnrollToken},
+		{method: post, path: "/agent/v1/enroll", need: permPublic, handle: (*Server).enrollAgent},
 		{method: get, path: one, need: permNodesRead, handle: (*Server).getNode},
 		{method: get, path: one + "/why", need: permNodesRead, handle: (*Server).whyNode},
 		{method: patch, path: one, need: permNodesWrite, audited: true, handle: (*Server).patchNode},

@@ -181,7 +181,7 @@ func (q *inquiry) documentOf(target string) string {
 func (q *inquiry) deadLetter() string {
 	if q.st.Stuck(q.node.Ordinal) {
 		q.failure("stuck", "it refused what is desired, and there is nothing to fall back to",
-			"correct the document, or `drover deadletter retry` after correcting the node: nothing is sent until then")
+			"put a corrected version, or retry this node once it is able to take it: until then nothing is sent")
 		return "It refused an update, and nothing is left to fall back to."
 	}
 	refused := map[string]bool{}
