@@ -52,11 +52,15 @@ func (b *board) set(h *held) (before *held) {
 	return before
 }
 
-// keep holds a failure until a session tells it; nil forgets it.
-func (b *board) keep(f *failure) {
+// pass leaves a failure for whatever session tells it first: one that is open,
+// or the next one.
+func (b *board) pass(f *failure) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	b.untold = f
+	b.mu.Unlock()
+	for _, s := range b.open() {
+		s.send(outgoing{untold: true})
+	}
 }
 
 // takeUntold hands out the failure to tell, once.
@@ -67,6 +71,9 @@ func (b *board) takeUntold() *failure {
 	b.untold = nil
 	return f
 }
+
+// forget drops a failure that an update after it has made pointless.
+func (b *board) forget() { b.takeUntold() }
 
 func (b *board) add(s *session) {
 	b.mu.Lock()

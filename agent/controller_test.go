@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,7 +27,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = 90 * time.Second
 
 // cluster is what all controllers of a test share: it signs as a real one does.
 type cluster struct {
@@ -56,7 +57,6 @@ type peer struct {
 	down    bool
 	greet   func(*link) bool // replaces the greeting; false: no session
 	links   chan *link       // sessions that were welcomed
-	hellos  chan wire.Hello
 	done    chan struct{}
 	running sync.WaitGroup
 }
@@ -71,13 +71,14 @@ type link struct {
 	frames     chan wire.Message
 	lost       chan struct{} // closed when the connection ended
 	readyToEnd sync.Once
+	mute       atomic.Bool // pings are not answered any more
 }
 
 const audience = "audience-1"
 
 // newPeer serves the channel on a listener.
 func newPeer(c *cluster, name string, l net.Listener) *peer {
-	p := &peer{cluster: c, name: name, quorum: true, links: make(chan *link, 10_000), hellos: make(chan wire.Hello, 10_000), done: make(chan struct{})}
+	p := &peer{cluster: c, name: name, quorum: true, links: make(chan *link, 10_000), done: make(chan struct{})}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/agent/v1/connect", p.connect)
 	mux.HandleFunc("POST /agent/v1/enroll", p.enroll)
@@ -138,6 +139,12 @@ func (p *peer) connect(w http.ResponseWriter, r *http.Request) {
 	raw := make([]byte, 32)
 	_, _ = rand.Read(raw)
 	l := &link{peer: p, conn: conn, nonce: wire.Base64(raw), audience: audience, frames: make(chan wire.Message, 100), lost: make(chan struct{})}
+	conn.SetPingHandler(func(text string) error {
+		if l.mute.Load() {
+			return nil
+		}
+		return conn.WriteControl(websocket.PongMessage, []byte(text), time.Now().Add(time.Second))
+	})
 	defer func() { _ = conn.Close() }()
 	p.running.Add(1)
 	defer p.running.Done()
@@ -194,7 +201,6 @@ func (l *link) hear() bool {
 		return false
 	}
 	l.hello = hello
-	l.peer.hellos <- hello
 	return true
 }
 

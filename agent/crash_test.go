@@ -165,7 +165,7 @@ func (c *crashes) recovers(dir string, try docs, index uint64, at string) bool {
 	}
 	back := held["a"] == c.v1["a"]
 	told := strings.HasSuffix(at, "mark: sync told") // by the one that died then
-	if back && l.hello.Index == index && !told {      // it was begun
+	if back && l.hello.Index == index && !told {     // it was begun
 		e := next[wire.Error](l)
 		if e.Index != index || e.Manifest != held.manifest(c.t) || len(e.Errors) == 0 || !e.Errors[0].Retryable {
 			c.t.Fatalf("%s: %+v", at, e)

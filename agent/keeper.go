@@ -177,9 +177,7 @@ func (k *keeper) start(whole context.Context, s *session) {
 	a := k.agent
 	a.board.add(s)
 	h := a.board.now()
-	if f := a.board.takeUntold(); f != nil {
-		s.send(outgoing{message: f.frame(h), says: h, failure: f})
-	}
+	s.send(outgoing{untold: true})
 	s.send(outgoing{message: h.status("changed"), says: h, unlessSaid: true})
 	k.running.Go(func() {
 		err := s.run(ctx)

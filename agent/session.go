@@ -31,6 +31,7 @@ type outgoing struct {
 	says       *held    // what it tells of the node; nil: nothing
 	unlessSaid bool     // drop it if the session said the same last
 	failure    *failure // of a generation, to be told to one controller
+	untold     bool     // stands for the failure on the board, if there is one
 }
 
 // session is one connection on which a controller welcomed this node.
@@ -89,7 +90,7 @@ func (s *session) run(ctx context.Context) error {
 		select {
 		case o := <-s.out:
 			if o.failure != nil {
-				s.agent.board.keep(o.failure)
+				s.agent.board.pass(o.failure)
 			}
 		default:
 			return s.line.reason(err)
@@ -116,9 +117,6 @@ func (s *session) write(ctx context.Context) error {
 			return ctx.Err()
 		case o := <-s.out:
 			if err := s.deliver(o); err != nil {
-				if o.failure != nil {
-					s.agent.board.keep(o.failure)
-				}
 				return err
 			}
 		case <-timer.C:
@@ -138,6 +136,23 @@ func (s *session) deliver(o outgoing) error {
 	if o.unlessSaid && o.says.same(s.said) {
 		return nil
 	}
+	if o.untold {
+		f := s.agent.board.takeUntold()
+		if f == nil {
+			return nil
+		}
+		h := s.agent.board.now()
+		o = outgoing{message: f.frame(h), says: h, failure: f}
+	}
+	err := s.put(o)
+	if err != nil && o.failure != nil {
+		s.agent.board.pass(o.failure)
+	}
+	return err
+}
+
+// put numbers a report and writes it.
+func (s *session) put(o outgoing) error {
 	switch m := o.message.(type) {
 	case wire.Ack:
 		s.seq++

@@ -77,7 +77,7 @@ func (w *worker) update(ctx context.Context, j job) {
 	if f == nil {
 		took := time.Since(start).Milliseconds()
 		log.Info("applied", "manifest", h.manifest, "ms", took)
-		w.board.keep(nil)
+		w.board.forget()
 		j.from.send(outgoing{says: h, message: wire.Ack{Update: j.update.Update, Manifest: h.manifest, Millis: took, Confirmed: true}})
 	} else {
 		f.update, f.at = j.update.Update, j.position()
@@ -99,7 +99,7 @@ func (w *worker) refuse(ctx context.Context, j job, f *failure, h *held) {
 		o.failure = f
 	}
 	if !j.from.send(o) && f.generation > 0 {
-		w.board.keep(f)
+		w.board.pass(f)
 		return
 	}
 	if code := f.problems[0].Code; code == wire.CodeBaseMismatch || code == wire.CodeManifestMismatch {
@@ -125,7 +125,7 @@ func (w *worker) start(ctx context.Context) {
 	if err := json.Unmarshal(text, &r); err != nil || len(r.Problems) == 0 {
 		r.Problems = interrupted(true).problems
 	}
-	w.board.keep(&failure{update: r.Update, at: g.Position, problems: r.Problems, generation: g.Number})
+	w.board.pass(&failure{update: r.Update, at: g.Position, problems: r.Problems, generation: g.Number})
 }
 
 // settle takes back a generation that has no verdict: a crash left it, or the
@@ -140,7 +140,7 @@ func (w *worker) settle(ctx context.Context) bool {
 	}
 	w.log.Warn("an update was interrupted, going back", "generation", g.Number, "epoch", g.Epoch, "index", g.Index)
 	f := w.takeBack(ctx, g, interrupted(w.store.Switched(g)))
-	w.board.keep(f)
+	w.board.pass(f)
 	return true
 }
 
