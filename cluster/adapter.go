@@ -1,10 +1,11 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 
@@ -17,6 +18,7 @@ type machine struct {
 	store *fsm.Store
 
 	installs installs
+	halted   atomic.Bool
 	release  sync.Once
 	released chan struct{}
 }
@@ -39,22 +41,33 @@ func (m *machine) ApplyBatch(logs []*raft.Log) []any {
 	return out
 }
 
-// Apply implements raft.FSM. After an entry that cannot be applied nothing may
-// follow: the goroutine is parked, and ends when Raft shuts down.
+// Apply implements raft.FSM. After an entry that cannot be applied nothing more
+// is: Raft is held here until it shuts down, and what it still brings then is
+// refused.
 func (m *machine) Apply(l *raft.Log) any {
+	if m.halted.Load() {
+		return fsm.Result{Index: l.Index, Err: errHalted}
+	}
 	res := m.store.Apply(l.Index, l.Term, l.Data)
 	if fatal(res.Err) {
+		m.halted.Store(true)
 		<-m.released
-		runtime.Goexit()
 	}
 	return res
 }
 
-// unpark ends a parked Apply, so that Raft can shut down.
+var errHalted = errors.New("an earlier log entry could not be applied")
+
+// unpark lets Apply go on, once Raft is shutting down.
 func (m *machine) unpark() { m.release.Do(func() { close(m.released) }) }
 
 // Snapshot implements raft.FSM.
-func (m *machine) Snapshot() (raft.FSMSnapshot, error) { return persister{m.store.Snapshot()}, nil }
+func (m *machine) Snapshot() (raft.FSMSnapshot, error) {
+	if m.halted.Load() {
+		return nil, errHalted
+	}
+	return persister{m.store.Snapshot()}, nil
+}
 
 // Restore implements raft.FSM.
 func (m *machine) Restore(r io.ReadCloser) error {

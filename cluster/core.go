@@ -54,10 +54,11 @@ type core struct {
 	reads   *coalescer
 	remote  *coalescer // strong reads asked of the leader
 	alive   *liveness
+	config  chan struct{} // holds one token: who changes the membership, see exclusively
 }
 
 func newCore(id string, store *fsm.Store, log *slog.Logger, p parts, duties []duty) *core {
-	c := &core{parts: p, id: id, store: store, log: log, view: newView()}
+	c := &core{parts: p, id: id, store: store, log: log, view: newView(), config: make(chan struct{}, 1)}
 	c.duties = append(c.ownDuties(), duties...)
 	c.forward = newForwarder(p.calls)
 	c.reads = newCoalescer(c.confirmRead)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -141,21 +140,33 @@ func (e ended) err() error {
 // handlePropose commits a batch of another peer's commands. Each is given to
 // Raft on a goroutine of its own: Raft gathers what waits into one write, and
 // one after the other they would be written one by one.
-func (c *core) handlePropose(_ context.Context, from string, req proposeRequest) (proposeAnswer, error) {
+func (c *core) handlePropose(ctx context.Context, from string, req proposeRequest) (proposeAnswer, error) {
 	answer := proposeAnswer{Ended: make([]ended, len(req.Entries))}
 	if v, _ := c.view.get(); v.Self && c.ready.Load() == v.Term && c.row(from) == nil {
 		return answer, &rpc.Error{Code: codeRemoved, Message: "this peer is not a member of the cluster"}
 	}
 	full := c.local().full
-	var wg sync.WaitGroup
+	type one struct {
+		i   int
+		end ended
+	}
+	results := make(chan one, len(req.Entries))
 	for i, entry := range req.Entries {
 		if full && !essentialEntry(entry) {
-			answer.Ended[i] = ended(diskFull)
+			results <- one{i, ended(diskFull)}
 			continue
 		}
-		wg.Go(func() { answer.Ended[i] = ended(outcome(c.raft.Apply(entry, enqueueTimeout).Error())) })
+		answer.Ended[i] = ended(inDoubt)
+		go func() { results <- one{i, ended(outcome(c.raft.Apply(entry, enqueueTimeout).Error()))} }()
 	}
-	wg.Wait()
+	for range req.Entries {
+		select {
+		case r := <-results:
+			answer.Ended[r.i] = r.end
+		case <-ctx.Done(): // Raft answers no future that it held when it shut down
+			return answer, nil
+		}
+	}
 	return answer, nil
 }
 

@@ -103,15 +103,9 @@ func (c *core) lead(ctx context.Context) {
 // barrier waits until everything committed before is applied here.
 func (c *core) barrier(ctx context.Context) error {
 	for {
-		ended := make(chan error, 1)
-		go func() { ended <- c.raft.Barrier(time.Second).Error() }()
-		select {
-		case err := <-ended:
-			if !errors.Is(err, raft.ErrEnqueueTimeout) && !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
-				return err
-			}
-		case <-ctx.Done():
-			return ctx.Err()
+		err := settled(ctx, func() raft.Future { return c.raft.Barrier(time.Second) })
+		if !errors.Is(err, raft.ErrEnqueueTimeout) && !errors.Is(err, raft.ErrLeadershipTransferInProgress) {
+			return err
 		}
 		if err := pause(ctx, retryPause); err != nil {
 			return err

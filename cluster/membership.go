@@ -45,6 +45,32 @@ func coded(err error) error {
 	return err
 }
 
+// exclusively makes one change of the membership at a time, from looking at it
+// to its end in Raft and in the state. Raft makes one at a time too, but between
+// the look and the change autopilot could bring back a peer that was removed.
+func (c *core) exclusively(ctx context.Context, change func() error) error {
+	select {
+	case c.config <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-c.config }()
+	return change()
+}
+
+// settled starts something in Raft and waits for it. The start may wait too, and
+// Raft leaves some futures unanswered when it shuts down.
+func settled(ctx context.Context, start func() raft.Future) error {
+	done := make(chan error, 1)
+	go func() { done <- start().Error() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 // announcement is how a peer wants to be known. It is sent at every start: the
 // address, the version or the URL may have changed.
 type announcement struct {
@@ -55,39 +81,43 @@ type announcement struct {
 // where Raft does not know it yet. Whether it belongs here was decided when it
 // joined: then its row was written, and a removal takes the row away.
 func (c *core) handleAnnounce(ctx context.Context, from string, req announcement) (empty, error) {
+	return empty{}, c.exclusively(ctx, func() error { return c.register(ctx, from, req) })
+}
+
+func (c *core) register(ctx context.Context, from string, req announcement) error {
 	if !c.leads() {
-		return empty{}, c.notLeader()
+		return c.notLeader()
 	}
 	if req.Peer.ID != from {
-		return empty{}, fmt.Errorf("peer %s announces %s", from, req.Peer.ID)
+		return fmt.Errorf("peer %s announces %s", from, req.Peer.ID)
 	}
 	known := c.row(from)
 	if known == nil {
 		// A removed peer marks its directory for good, so a leader that was paused
 		// and has an old state must not say it: only one that is confirmed.
 		if err := c.confirmed(ctx); err != nil {
-			return empty{}, err
+			return err
 		}
 		if known = c.row(from); known == nil {
-			return empty{}, &rpc.Error{Code: codeRemoved, Message: "this peer is not a member of the cluster"}
+			return &rpc.Error{Code: codeRemoved, Message: "this peer is not a member of the cluster"}
 		}
 	}
 	want := req.Peer
 	want.Alive = known.Alive
 	if want != *known {
 		if _, err := c.propose(ctx, fsm.Command{Actor: peerActor(from), Body: fsm.PutPeer{Peer: want}}); err != nil {
-			return empty{}, coded(err)
+			return coded(err)
 		}
 	}
 	if c.isMember(from) {
-		return empty{}, nil
+		return nil
 	}
 	// Never as a voter: one that cannot be reached would cost the quorum (trap 3).
-	err := c.raft.AddNonvoter(raft.ServerID(from), raft.ServerAddress(want.Address), 0, configTimeout).Error()
+	err := settled(ctx, func() raft.Future { return c.raft.AddNonvoter(raft.ServerID(from), raft.ServerAddress(want.Address), 0, configTimeout) })
 	if err != nil {
-		return empty{}, c.notLeader()
+		return c.notLeader()
 	}
-	return empty{}, nil
+	return nil
 }
 
 // leads tells whether this peer leads and its state holds all that earlier
@@ -143,18 +173,29 @@ func (c *core) handleRemove(ctx context.Context, from string, req removal) (empt
 	if req.ID == c.id {
 		return empty{}, &rpc.Error{Code: codeUnsafe, Message: "the leader removes itself only by `drover cluster leave` on it"}
 	}
-	if err := c.safeWithout(ctx, req.ID); err != nil {
+	err := c.exclusively(ctx, func() error { return c.takeOut(ctx, peerActor(from), req.ID) })
+	if err != nil {
 		return empty{}, err
 	}
-	if err := c.raft.RemoveServer(raft.ServerID(req.ID), 0, configTimeout).Error(); err != nil {
-		return empty{}, c.notLeader()
+	if req.ID != from { // who leaves still waits for this answer on its connection
+		c.drop(req.ID)
 	}
-	_, err := c.propose(ctx, fsm.Command{Actor: peerActor(from), Body: fsm.RemovePeer{ID: req.ID}})
-	if err != nil && fsm.Code(err) != fsm.CodeNotFound {
-		return empty{}, coded(err)
-	}
-	c.drop(req.ID)
 	return empty{}, nil
+}
+
+// takeOut removes a peer from Raft and from the state, if that is safe.
+func (c *core) takeOut(ctx context.Context, actor fsm.Actor, id string) error {
+	if err := c.safeWithout(ctx, id); err != nil {
+		return err
+	}
+	if err := settled(ctx, func() raft.Future { return c.raft.RemoveServer(raft.ServerID(id), 0, configTimeout) }); err != nil {
+		return c.notLeader()
+	}
+	_, err := c.propose(ctx, fsm.Command{Actor: actor, Body: fsm.RemovePeer{ID: id}})
+	if err != nil && fsm.Code(err) != fsm.CodeNotFound {
+		return coded(err)
+	}
+	return nil
 }
 
 // safeWithout refuses a removal after which the remaining voters would have no

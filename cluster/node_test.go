@@ -80,6 +80,7 @@ type peer struct {
 	*Node
 	t      testing.TB
 	net    *fabric
+	peerID string // its id, also when it has ended
 	dir    string
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -108,6 +109,9 @@ func start(t testing.TB, net *fabric, dir string, cfg Config, change ...func(*No
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	p := &peer{Node: n, t: t, net: net, dir: dir, cancel: cancel, done: make(chan struct{})}
+	if id, err := home(dir).identity(); err == nil {
+		p.peerID = id.Peer
+	}
 	go func() {
 		defer close(p.done)
 		p.err = n.Run(ctx)

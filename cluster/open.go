@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/hashicorp/raft"
 
@@ -19,21 +20,14 @@ import (
 
 // open opens everything a run needs. When it fails half-way it releases what it
 // took (trap 15); otherwise closeAll does.
-func (n *Node) open(ctx context.Context) (r *running, closeAll func() error, err error) {
-	var undo []func() error
-	closeAll = func() error {
-		var errs []error
-		for i := len(undo) - 1; i >= 0; i-- {
-			errs = append(errs, undo[i]())
-		}
-		return errors.Join(errs...)
-	}
+func (n *Node) open(ctx context.Context) (_ *running, closeAll func() error, err error) {
+	var undo opened
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, closeAll())
+			err = errors.Join(err, undo.closeAll())
 		}
 	}()
-	r = &running{home: home(n.cfg.DataDir), log: n.log, left: make(chan error, 1), disk: newDisk(n.tweaks.space)}
+	r := &running{home: home(n.cfg.DataDir), log: n.log, left: make(chan error, 1), disk: newDisk(n.tweaks.space)}
 	if r.id, err = r.home.identity(); err != nil {
 		return nil, nil, err
 	}
@@ -72,7 +66,18 @@ func (n *Node) open(ctx context.Context) (r *running, closeAll func() error, err
 	defer n.dutiesMu.Unlock()
 	r.core = newCore(r.id.Peer, n.store, r.log, p, n.duties)
 	r.book.raft.Store(p.raft)
-	return r, closeAll, nil
+	return r, undo.closeAll, nil
+}
+
+// opened is what has to be closed, in the order in which it was opened.
+type opened []func() error
+
+func (o opened) closeAll() error {
+	var errs []error
+	for _, c := range slices.Backward(o) {
+		errs = append(errs, c())
+	}
+	return errors.Join(errs...)
 }
 
 func (h home) credentials(id identity) (*transport.Credentials, error) {

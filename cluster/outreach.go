@@ -52,7 +52,7 @@ func ask[Q, A any](ctx context.Context, calls caller, known []contact, method st
 const (
 	askTimeout       = 3 * time.Second
 	announceInterval = time.Second
-	memberInterval   = 5 * time.Second
+	memberInterval   = 2 * time.Second
 )
 
 // announce tells the leader how this peer wants to be known, until Raft has it

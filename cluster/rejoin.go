@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/google/uuid"
-	"github.com/hashicorp/raft"
 
 	"github.com/droverhq/drover/cluster/ca"
 	"github.com/droverhq/drover/cluster/logstore"
@@ -42,18 +41,17 @@ func (c *core) handleReplace(ctx context.Context, from string, req replacement) 
 	if req.Peer.Name != old.Name || c.row(req.Peer.ID) != nil || c.isMember(req.Peer.ID) {
 		return joinAnswer{}, errors.New("the replacement must have the same name and a new id")
 	}
-	if err := c.safeWithout(ctx, from); err != nil {
+	err := c.exclusively(ctx, func() error {
+		if err := c.takeOut(ctx, peerActor(from), from); err != nil {
+			return err
+		}
+		_, err := c.propose(ctx, fsm.Command{Actor: peerActor(from), Body: fsm.PutPeer{Peer: req.Peer}})
+		return coded(err)
+	})
+	if err != nil {
 		return joinAnswer{}, err
 	}
-	if err := c.raft.RemoveServer(raft.ServerID(from), 0, configTimeout).Error(); err != nil {
-		return joinAnswer{}, c.notLeader()
-	}
 	c.log.Warn("a peer lost its log and joins anew", "old", from, "new", req.Peer.ID, "name", old.Name)
-	for _, body := range []fsm.Body{fsm.RemovePeer{ID: from}, fsm.PutPeer{Peer: req.Peer}} {
-		if _, err := c.propose(ctx, fsm.Command{Actor: peerActor(from), Body: body}); err != nil {
-			return joinAnswer{}, coded(err)
-		}
-	}
 	return c.papers(req.Peer.ID, req.CSR)
 }
 

@@ -89,9 +89,10 @@ func (r *running) serve(ctx context.Context, n *Node) error {
 	if errors.Is(err, ErrDiskHung) {
 		return err
 	}
+	down := r.core.raft.Shutdown()
 	r.core.machine.unpark()
 	r.logs.Release()
-	err = errors.Join(err, r.core.raft.Shutdown().Error())
+	err = errors.Join(err, down.Error())
 	closePort()
 	r.pool.Close()
 	return errors.Join(err, outer.Wait())
@@ -139,14 +140,9 @@ func (r *running) handOver(ctx context.Context) {
 			r.log.Info("no other peer takes over", "err", err)
 		}
 	}
-	done := make(chan error, 1)
-	go func() { done <- r.core.raft.Snapshot().Error() }()
-	select {
-	case err := <-done:
-		if err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
-			r.log.Info("no snapshot before the end", "err", err)
-		}
-	case <-ctx.Done():
+	err := settled(ctx, func() raft.Future { return r.core.raft.Snapshot() })
+	if err != nil && !errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		r.log.Info("no snapshot before the end", "err", err)
 	}
 }
 

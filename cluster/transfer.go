@@ -34,7 +34,7 @@ func (c *core) handleTransfer(ctx context.Context, _ string, _ empty) (empty, er
 	}
 	var errs []error
 	for _, t := range targets[:min(len(targets), transferTries)] {
-		err := c.raft.LeadershipTransferToServer(t.ID, t.Address).Error()
+		err := settled(ctx, func() raft.Future { return c.raft.LeadershipTransferToServer(t.ID, t.Address) })
 		if err == nil || errors.Is(err, raft.ErrNotLeader) {
 			return empty{}, nil
 		}

@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -23,7 +24,7 @@ const (
 // with a rule of its own; autopilot asks each server how it is, and promotes
 // only those that answer and are close to the end of the log (trap 3).
 func (c *core) manageVoters(ctx context.Context, _ uint64) error {
-	pilot := autopilot.New(c.raft, autopilotDelegate{c},
+	pilot := autopilot.New(promoter{c.raft, ctx, c}, autopilotDelegate{c},
 		autopilot.WithLogger(newHclog(c.log, "autopilot")),
 		autopilot.WithPromoter(pairs{autopilot.DefaultPromoter()}),
 		autopilot.WithReconcileInterval(votersRefresh),
@@ -33,6 +34,32 @@ func (c *core) manageVoters(ctx context.Context, _ uint64) error {
 	<-pilot.Stop()
 	return ctx.Err()
 }
+
+// promoter is Raft as autopilot sees it. Autopilot acts on what it saw up to
+// half a second ago: a server that was removed since would come back as a voter.
+type promoter struct {
+	*raft.Raft
+	ctx  context.Context // of the term: autopilot's interface passes none
+	core *core
+}
+
+// AddVoter gives a vote to a server that is a non-voter just now, and to no other.
+func (p promoter) AddVoter(id raft.ServerID, address raft.ServerAddress, prev uint64, _ time.Duration) raft.IndexFuture {
+	err := p.core.exclusively(p.ctx, func() error {
+		if !slices.Contains(p.core.members(), raft.Server{Suffrage: raft.Nonvoter, ID: id, Address: address}) {
+			return errNoLearner
+		}
+		return settled(p.ctx, func() raft.Future { return p.Raft.AddVoter(id, address, prev, configTimeout) })
+	})
+	return settledFuture{err}
+}
+
+var errNoLearner = errors.New("it is no longer a non-voter")
+
+type settledFuture struct{ err error }
+
+func (f settledFuture) Error() error { return f.err }
+func (settledFuture) Index() uint64  { return 0 } // autopilot does not ask
 
 // pairs promotes only as many learners as make the number of voters odd: a
 // fourth voter tolerates no more failures than three, and needs one more to
