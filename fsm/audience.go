@@ -105,7 +105,7 @@ func (s *State) planBindings(docs map[string]*Document) (*bindingPlan, error) {
 
 // planNode moves a node whose bindings change because of the named documents.
 func (s *State) planNode(plan *bindingPlan, node *Node, names []string) error {
-	old := s.audiences[node.audience].Bindings
+	old := node.audience.Bindings
 	next := make([]Binding, 0, len(old)+len(names))
 	for _, b := range old {
 		if !slices.Contains(names, b.Document) {
@@ -216,7 +216,7 @@ func (s *State) moveNode(m move, pruned map[prunedKey]*Versions) {
 	node := s.placeNode(m.node, m.bindings)
 	row := *s.rows[ord]
 	row.Since = max(row.Since, since)
-	row.Accepted = row.Accepted.without(entered, pruned, prunedKey{row.Accepted, from, node.audience})
+	row.Accepted = row.Accepted.without(entered, pruned, prunedKey{row.Accepted, from, node.audience.ID})
 	s.putRow(ord, &row)
 	s.noteWanted(ord, before)
 }
@@ -224,15 +224,15 @@ func (s *State) moveNode(m move, pruned map[prunedKey]*Versions) {
 // placeNode puts a node into the audience of its bindings.
 func (s *State) placeNode(n *Node, bindings []Binding) *Node {
 	node := *n
-	node.audience = audienceID(bindings)
-	if node.audience != n.audience {
+	if id := audienceID(bindings); n.audience == nil || n.audience.ID != id {
 		s.leaveAudience(n)
-		a := s.audiences[node.audience]
+		a := s.audiences[id]
 		if a == nil {
-			a = &Audience{ID: node.audience, Bindings: bindings, Wanted: s.manifestOf(bindings, nil)}
+			a = &Audience{ID: id, Bindings: bindings, Wanted: s.manifestOf(bindings, nil)}
 			s.putAudience(a)
 		}
 		a.join(n.Ordinal)
+		node.audience = a
 	}
 	s.putNode(&node)
 	return &node
@@ -249,7 +249,7 @@ func (s *State) putAudience(a *Audience) {
 }
 
 func (s *State) leaveAudience(n *Node) {
-	a := s.audiences[n.audience]
+	a := n.audience
 	if a == nil {
 		return
 	}
@@ -298,7 +298,7 @@ func (s *State) AudienceOf(ord uint32) *Audience {
 	if n == nil {
 		return nil
 	}
-	return s.audiences[n.audience]
+	return n.audience
 }
 
 // document returns the document that a target stands for, or "".

@@ -42,10 +42,11 @@ type draft struct {
 	docs     map[string]*Document
 	blobs    map[Sum]*Blob
 	outcome  Outcome
+	preview  bool // under the read lock: lists that the state holds are copied
 }
 
 func (s *State) applyCommit(c Command, b Commit) (Outcome, error) {
-	d, err := s.draft(c, b)
+	d, err := s.draft(c, b, false)
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -62,15 +63,16 @@ func (s *State) applyCommit(c Command, b Commit) (Outcome, error) {
 	return d.outcome, nil
 }
 
-func (s *State) draft(c Command, b Commit) (*draft, error) {
+func (s *State) draft(c Command, b Commit, preview bool) (*draft, error) {
 	d := &draft{
 		state: s,
 		revision: &Revision{
 			Number: s.LastRevision() + 1, Index: s.index, Time: s.now,
 			Author: c.Actor.Name, Message: b.Message,
 		},
-		docs:  map[string]*Document{},
-		blobs: map[Sum]*Blob{},
+		docs:    map[string]*Document{},
+		blobs:   map[Sum]*Blob{},
+		preview: preview,
 	}
 	d.outcome.Revision = d.revision.Number
 	if len(b.Edits) == 0 {
@@ -210,6 +212,9 @@ func (d *draft) content(e Edit, next, old *Document) (from uint64, err error) {
 		}
 		blob = &Blob{Size: e.Inline.Size, Data: e.Inline.Data, Born: d.state.now}
 		d.blobs[e.Blob] = blob
+	}
+	if d.preview {
+		next.Versions = slices.Clip(next.Versions)
 	}
 	next.Versions = append(next.Versions, &Version{
 		Number: from + 1, Revision: d.revision.Number, Time: d.state.now,

@@ -19,7 +19,7 @@ type Node struct {
 	PublicKey    []byte            `cbor:"6,keyasint,omitempty"` // Ed25519, 32 bytes
 	Enrolled     int64             `cbor:"7,keyasint"`
 	AgentVersion string            `cbor:"8,keyasint,omitempty"`
-	audience     Sum
+	audience     *Audience
 }
 
 // KindAgent is a node that holds a WebSocket to a peer.
@@ -164,7 +164,7 @@ func (s *State) addNode(n *Node) error {
 	s.rows = append(s.rows, &Row{Since: s.index, Confirmed: true})
 	n = s.placeNode(n, bindings)
 	s.eventNode(n.Ordinal)
-	s.mix(uint64(n.Ordinal), sumWord(n.audience))
+	s.mix(uint64(n.Ordinal), sumWord(n.audience.ID))
 	return nil
 }
 

@@ -12,7 +12,7 @@ type Preview struct {
 // itself, and is called inside Store.View.
 func (s *State) Preview(c Command, b Commit) (Preview, error) {
 	p := Preview{ByDocument: map[string]int{}}
-	d, err := s.draft(c, b)
+	d, err := s.draft(c, b, true)
 	if err != nil {
 		return p, err
 	}

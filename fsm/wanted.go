@@ -100,20 +100,20 @@ func (s *State) Wanted(ord uint32) *Manifest {
 	if row := s.rows[ord]; row.fallen != nil {
 		return row.fallen
 	}
-	return s.audiences[s.byOrdinal[ord].audience].Wanted
+	return s.byOrdinal[ord].audience.Wanted
 }
 
 // Desired is what a node should hold without fall-backs: a node that refused
 // something is not in sync.
 func (s *State) Desired(ord uint32) *Manifest {
-	return s.audiences[s.byOrdinal[ord].audience].Wanted
+	return s.byOrdinal[ord].audience.Wanted
 }
 
 // Since is the index at which what the node is wanted to hold last changed: an
 // error of an earlier update does not count, and a node is converged only when
 // it has accepted this index.
 func (s *State) Since(ord uint32) uint64 {
-	return max(s.rows[ord].Since, s.audiences[s.byOrdinal[ord].audience].Since)
+	return max(s.rows[ord].Since, s.byOrdinal[ord].audience.Since)
 }
 
 // Converged tells whether a node holds what is desired, confirmed, and knows
