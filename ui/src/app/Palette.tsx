@@ -2,7 +2,7 @@ import { Dialog } from "@base-ui/react/dialog";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { Command } from "cmdk";
-import { useDeferredValue, useState } from "react";
+import { type ReactNode, useDeferredValue, useState } from "react";
 import { documentList } from "../data/documents";
 import { nodeList } from "../data/fleet";
 import { prefs } from "../lib/prefs";
@@ -15,14 +15,11 @@ const shownAtMost = 8;
 /** ⌘K: every page, document and node, and the few things that can be done from anywhere. */
 export default function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");
+  const [chosen, setChosen] = useState("");
   const q = useDeferredValue(text.trim());
   const navigate = useNavigate();
   const documents = useInfiniteQuery({ ...documentList(q), enabled: q.length > 0 });
   const nodes = useInfiniteQuery({ ...nodeList(q, ""), enabled: q.length > 0 });
-  const run = (action: () => void) => () => {
-    onClose();
-    action();
-  };
   const matches = (label: string) => label.toLowerCase().includes(q.toLowerCase());
   const actions = [
     { label: "New document", run: () => void navigate({ to: "/documents", search: { new: "1" } }) },
@@ -32,12 +29,47 @@ export default function Palette({ onClose }: { onClose: () => void }) {
     { label: "Theme of the system", run: () => prefs.set({ theme: "system" }) },
     { label: "Times in UTC on or off", run: () => prefs.set({ utc: !prefs.get().utc }) },
   ];
+  const groups: { heading: string; items: Item[] }[] = [
+    {
+      heading: "Documents",
+      items: (q ? (documents.data ?? []) : []).slice(0, shownAtMost).map((d) => ({
+        key: `document ${d.document}`,
+        label: <span className="mono">{d.document}</span>,
+        run: () => void navigate({ to: "/documents/$name", params: { name: d.document } }),
+      })),
+    },
+    {
+      heading: "Nodes",
+      items: (q ? (nodes.data ?? []) : []).slice(0, shownAtMost).map((n) => ({
+        key: `node ${n.id}`,
+        label: (
+          <>
+            <Glyph status={n.status} /> <span className="mono">{n.id}</span>
+          </>
+        ),
+        run: () => void navigate({ to: "/nodes/$id", params: { id: n.id } }),
+      })),
+    },
+    {
+      heading: "Pages",
+      items: places
+        .filter((p) => matches(p.label))
+        .map((p) => ({ key: `page ${p.to}`, label: p.label, run: () => void navigate({ to: p.to }) })),
+    },
+    {
+      heading: "Actions",
+      items: actions.filter((a) => matches(a.label)).map((a) => ({ key: `action ${a.label}`, ...a })),
+    },
+  ];
+  // What was chosen, while it is there; else the first, also when it comes after the last key.
+  const keys = groups.flatMap((g) => g.items.map((i) => i.key));
+  const value = keys.includes(chosen) ? chosen : (keys[0] ?? "");
   return (
     <Dialog.Root open onOpenChange={(open) => (open ? undefined : onClose())}>
       <Dialog.Portal>
         <Dialog.Backdrop className={css.backdrop} />
         <Dialog.Popup className={css.popup} aria-label="Go to">
-          <Command shouldFilter={false} loop label="Go to">
+          <Command shouldFilter={false} loop label="Go to" value={value} onValueChange={setChosen}>
             <Command.Input
               value={text}
               onValueChange={setText}
@@ -46,38 +78,9 @@ export default function Palette({ onClose }: { onClose: () => void }) {
             />
             <Command.List className={css.list}>
               <Command.Empty className={css.empty}>Nothing of that name.</Command.Empty>
-              <Group
-                heading="Documents"
-                items={(q ? (documents.data ?? []) : []).slice(0, shownAtMost).map((d) => ({
-                  key: `document ${d.document}`,
-                  label: <span className="mono">{d.document}</span>,
-                  run: run(() => void navigate({ to: "/documents/$name", params: { name: d.document } })),
-                }))}
-              />
-              <Group
-                heading="Nodes"
-                items={(q ? (nodes.data ?? []) : []).slice(0, shownAtMost).map((n) => ({
-                  key: `node ${n.id}`,
-                  label: (
-                    <>
-                      <Glyph status={n.status} /> <span className="mono">{n.id}</span>
-                    </>
-                  ),
-                  run: run(() => void navigate({ to: "/nodes/$id", params: { id: n.id } })),
-                }))}
-              />
-              <Group
-                heading="Pages"
-                items={places
-                  .filter((p) => matches(p.label))
-                  .map((p) => ({ key: `page ${p.to}`, label: p.label, run: run(() => void navigate({ to: p.to })) }))}
-              />
-              <Group
-                heading="Actions"
-                items={actions
-                  .filter((a) => matches(a.label))
-                  .map((a) => ({ key: `action ${a.label}`, label: a.label, run: run(a.run) }))}
-              />
+              {groups.map((g) => (
+                <Group key={g.heading} {...g} onRun={onClose} />
+              ))}
             </Command.List>
           </Command>
         </Dialog.Popup>
@@ -88,16 +91,24 @@ export default function Palette({ onClose }: { onClose: () => void }) {
 
 interface Item {
   key: string;
-  label: React.ReactNode;
+  label: ReactNode;
   run: () => void;
 }
 
-function Group({ heading, items }: { heading: string; items: Item[] }) {
+function Group({ heading, items, onRun }: { heading: string; items: Item[]; onRun: () => void }) {
   if (items.length === 0) return null;
   return (
     <Command.Group heading={heading} className={css.group}>
       {items.map((item) => (
-        <Command.Item key={item.key} value={item.key} onSelect={item.run} className={css.item}>
+        <Command.Item
+          key={item.key}
+          value={item.key}
+          onSelect={() => {
+            onRun();
+            item.run();
+          }}
+          className={css.item}
+        >
           {item.label}
         </Command.Item>
       ))}

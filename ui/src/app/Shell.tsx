@@ -9,7 +9,8 @@ import { Nav } from "./Nav";
 import css from "./Shell.module.css";
 import { TopBar } from "./TopBar";
 
-const Palette = lazy(() => import("./Palette"));
+const loadPalette = () => import("./Palette");
+const Palette = lazy(loadPalette);
 
 export function Shell() {
   const me = useQuery(meQuery);
@@ -23,6 +24,12 @@ export function Shell() {
     live.start();
     return () => live.stop();
   }, [live, user]);
+
+  // Fetched when there is nothing else to do, so that ⌘K opens at once and loses no key.
+  useEffect(() => {
+    const timer = setTimeout(() => void loadPalette().catch(() => undefined), 1500);
+    return () => clearTimeout(timer);
+  }, []);
 
   useEffect(() => {
     const onKey = (event: KeyboardEvent) => {

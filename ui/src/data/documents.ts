@@ -85,7 +85,7 @@ function readDiff(text: string): DocumentDiff {
   return { ...(JSON.parse(text) as DocumentDiff), patch: readPatch(text, member(parseTree(text), "patch")) };
 }
 
-/** What a person edits: texts of JSON, not values. */
+/** What a person edits: texts of JSON, not values. Without a base it makes a new document. */
 export interface Edit {
   document: string;
   content: string;
@@ -107,7 +107,7 @@ export function editBody(edit: Edit, message?: string): string {
 }
 
 export function put(edit: Edit, message: string): Promise<WriteAnswer> {
-  const headers: Record<string, string> = edit.base ? { "If-Match": `"${edit.base}"` } : {};
+  const headers: Record<string, string> = edit.base ? { "If-Match": `"${edit.base}"` } : { "If-None-Match": "*" };
   return send<WriteAnswer>("PUT", path(edit.document), editBody(edit, message), headers);
 }
 

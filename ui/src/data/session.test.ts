@@ -1,19 +1,22 @@
 import { expect, test } from "vitest";
-import { atLeast, inPrefixes, whyNot } from "./session";
+import { inPrefixes, whyNot } from "./session";
 import type { Me } from "./types";
 
-const me = (role: Me["role"]): Me => ({ user: "mara", role, cluster: { name: "c", id: "1", epoch: 1 } });
-
-test("each role may do what those before it may", () => {
-  expect(atLeast("admin", "operator")).toBe(true);
-  expect(atLeast("editor", "operator")).toBe(false);
-  expect(atLeast(undefined, "editor")).toBe(false);
+const me = (role: Me["role"], ...permissions: string[]): Me => ({
+  user: "mara",
+  role,
+  permissions,
+  cluster: { name: "c", id: "1", epoch: 1 },
 });
 
 test("a refusal says what is needed", () => {
-  expect(whyNot(me("viewer"), "operator")).toBe("Needs an operator; you are viewer.");
-  expect(whyNot(me("admin"), "operator")).toBeUndefined();
-  expect(whyNot(undefined, "admin")).toBeUndefined();
+  expect(whyNot(me("viewer"), "nodes.write")).toBe("Needs an operator; you are viewer.");
+  expect(whyNot(me("operator", "nodes.write"), "nodes.write")).toBeUndefined();
+  expect(whyNot(me("editor", "documents.write"), "users.write")).toBe("Needs an admin; you are editor.");
+});
+
+test("nothing is refused while nobody knows who asks", () => {
+  expect(whyNot(undefined, "users.write")).toBeUndefined();
 });
 
 test("prefixes end at a slash", () => {

@@ -17,14 +17,22 @@ export const meQuery = queryOptions({
 export const login = (user: string, password: string) => send<unknown>("POST", "/login", { user, password });
 export const logout = () => send<void>("POST", "/logout", {});
 
-/** Whether a role is at least another: viewer < editor < approver < operator < admin. */
-export function atLeast(role: Role | undefined, wanted: Role): boolean {
-  return roles.indexOf(role ?? "viewer") >= roles.indexOf(wanted);
-}
+/** What can be done, and the lowest role that may; the server's table is the one that counts. */
+export const needs = {
+  "documents.write": "editor",
+  "pushes.retry": "operator",
+  "nodes.write": "operator",
+  "nodes.enroll": "operator",
+  "cluster.write": "admin",
+  "users.write": "admin",
+  "tokens.write": "admin",
+} as const satisfies Record<string, Role>;
+export type Permission = keyof typeof needs;
 
-/** Why this person may not do a thing that asks for a role; undefined when allowed. */
-export function whyNot(me: Me | undefined, wanted: Role): string | undefined {
-  if (!me || atLeast(me.role, wanted)) return undefined;
+/** Why this person may not do a thing; undefined when allowed. */
+export function whyNot(me: Me | undefined, permission: Permission): string | undefined {
+  if (!me || me.permissions?.includes(permission)) return undefined;
+  const wanted = needs[permission];
   const article = /^[aeo]/.test(wanted) ? "an" : "a";
   return `Needs ${article} ${wanted}; you are ${me.role}.`;
 }

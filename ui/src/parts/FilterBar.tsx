@@ -36,7 +36,7 @@ export function FilterBar({ label, placeholder, value, onChange, children }: Pro
   }, [text]);
 
   return (
-    <div className={css.bar} role="search" aria-label={label}>
+    <div className={css.bar}>
       <Search label={label} placeholder={placeholder} value={text} onChange={(e) => setText(e.target.value)} />
       {children}
     </div>

@@ -25,7 +25,7 @@ export default function ClusterPage() {
 function Shown({ cluster }: { cluster: Cluster }) {
   const search = useSearch({ from: "/shell/cluster" });
   const navigate = useNavigate({ from: "/cluster" });
-  const why = useWhyNot("admin");
+  const why = useWhyNot("cluster.write");
   const act = (what: string | undefined) => void navigate({ search: { do: what } });
   const [verb, peer] = (search.do ?? "").split(":");
   const hashes = agreement(cluster.peers);

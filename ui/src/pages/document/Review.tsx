@@ -1,6 +1,6 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useNavigate } from "@tanstack/react-router";
-import { type FormEvent, useEffect, useMemo, useState } from "react";
+import { useNavigate, useRouterState } from "@tanstack/react-router";
+import { type FormEvent, useMemo, useState } from "react";
 import { dryRun, type Edit, put } from "../../data/documents";
 import { ApiError } from "../../data/http";
 import { keys } from "../../data/keys";
@@ -14,7 +14,7 @@ import { TextField } from "../../parts/Field";
 import { notify } from "../../parts/notices";
 import { Section } from "../../parts/Page";
 import { Patch } from "../../parts/Patch";
-import { Failed, Loaded } from "../../parts/State";
+import { Empty, Failed, Loaded } from "../../parts/State";
 import css from "./Document.module.css";
 import { Problems } from "./Problems";
 import { SettingsDiff } from "./SettingsDiff";
@@ -47,13 +47,20 @@ export function Review({ name, doc, handle, why }: Props) {
   const broken = syntaxError(draft.content) ?? (draft.schema.trim() ? syntaxError(draft.schema) : undefined);
   const navigate = useNavigate({ from: "/documents/$name" });
   const back = () => void navigate({ search: { tab: "edit" } });
-  // A link to a review whose draft is gone, or was broken meanwhile, leads to the editor.
-  const stale = Boolean(broken) || !handle.dirty;
-  useEffect(() => {
-    if (stale) void navigate({ search: { tab: "edit" }, replace: true });
-  }, [stale, navigate]);
-  if (stale) return null;
+  if (broken || !handle.dirty) return <NothingLeft back={back} />;
   return <Reviewed name={name} doc={doc} handle={handle} why={why} back={back} />;
+}
+
+// Also for the moment between a push and the page that shows it: the draft equals what is effective then.
+function NothingLeft({ back }: { back: () => void }) {
+  const leaving = useRouterState({ select: (s) => s.isLoading });
+  if (leaving) return null;
+  return (
+    <Empty title="There is nothing to review">
+      <p>The draft is no JSON yet, or is the same as what is effective.</p>
+      <Button onClick={back}>Back to the draft</Button>
+    </Empty>
+  );
 }
 
 function Reviewed({ name, doc, handle, why, back }: Props & { back: () => void }) {
@@ -122,13 +129,12 @@ function Commit({ edit, handle, label, why }: { edit: Edit; handle: DraftHandle;
     onSuccess: async (answer) => {
       handle.done();
       for (const warning of answer.warnings ?? []) notify(warning);
-      await client.invalidateQueries({ queryKey: keys.documents });
-      if (answer.push && !answer.unchanged) {
-        await navigate({ to: "/pushes/$id", params: { id: answer.push } });
-        return;
+      if (answer.push && !answer.unchanged) await navigate({ to: "/pushes/$id", params: { id: answer.push } });
+      else {
+        notify(`${answer.document} is already so: nothing was committed.`);
+        await navigate({ to: "/documents/$name", params: { name: answer.document } });
       }
-      notify(`${answer.document} is already so: nothing was committed.`);
-      await navigate({ to: "/documents/$name", params: { name: answer.document } });
+      await client.invalidateQueries({ queryKey: keys.documents });
     },
     onError: (error) => {
       // The base moved: the fresh document brings the banner that shows what happened.

@@ -55,15 +55,15 @@ export function Rollback({ doc, to }: { doc: DocumentFull; to: number }) {
 
 function Form({ doc, to }: { doc: DocumentFull; to: number }) {
   const [message, setMessage] = useState(`Roll back to v${to}`);
-  const why = useWhyNot("editor", doc.document);
+  const why = useWhyNot("documents.write", doc.document);
   const client = useQueryClient();
   const navigate = useNavigate();
   const run = useMutation({
     mutationFn: () => rollback(doc.document, to, message.trim()),
     onSuccess: async (answer) => {
+      if (answer.push && !answer.unchanged) await navigate({ to: "/pushes/$id", params: { id: answer.push } });
+      else notify(`v${doc.version} has that content already: nothing was committed.`);
       await client.invalidateQueries({ queryKey: keys.documents });
-      if (answer.push && !answer.unchanged) return navigate({ to: "/pushes/$id", params: { id: answer.push } });
-      notify(`v${doc.version} has that content already: nothing was committed.`);
     },
   });
   const submit = (event: FormEvent) => {

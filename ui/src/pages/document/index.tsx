@@ -38,7 +38,7 @@ function Existing({ doc }: { doc: DocumentFull }) {
   const navigate = useNavigate({ from: "/documents/$name" });
   const current = (["edit", "history", "targets"].includes(search.tab ?? "") ? search.tab : "effective") as TabId;
   const hasDraft = useHasDraft(doc.document);
-  const why = useWhyNot("editor", doc.document);
+  const why = useWhyNot("documents.write", doc.document);
   return (
     <Page
       title={doc.document}
@@ -94,7 +94,7 @@ function Existing({ doc }: { doc: DocumentFull }) {
 }
 
 function NewPage({ name }: { name: string }) {
-  const why = useWhyNot("editor", name);
+  const why = useWhyNot("documents.write", name);
   return (
     <Page
       title={name}

@@ -42,8 +42,9 @@ export function useValidation(name: string, draft: Draft, schemaChanged: boolean
 
 function fromError(error: Error): Check {
   if (error instanceof ApiError && error.problems.length > 0) return { state: "invalid", problems: error.problems };
-  if (error instanceof ApiError && error.pointer !== undefined) {
-    return { state: "invalid", problems: [{ pointer: error.pointer, message: error.message }] };
+  // A pointer leads into the body of the request; the editor holds its content.
+  if (error instanceof ApiError && error.pointer && /^\/content(\/|$)/.test(error.pointer)) {
+    return { state: "invalid", problems: [{ pointer: error.pointer.slice("/content".length), message: error.message }] };
   }
   return { state: "failed", problems: [], message: error.message };
 }

@@ -14,7 +14,7 @@ export function NewDocument({ onClose }: { onClose: () => void }) {
   const [error, setError] = useState<string>();
   const [busy, setBusy] = useState(false);
   const navigate = useNavigate();
-  const why = useWhyNot("editor", nameProblem(name) ? undefined : name);
+  const why = useWhyNot("documents.write", nameProblem(name) ? undefined : name);
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();

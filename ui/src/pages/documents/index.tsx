@@ -15,7 +15,7 @@ export default function Documents() {
   const navigate = useNavigate({ from: "/documents" });
   const q = search.q ?? "";
   const list = useInfiniteQuery(documentList(q));
-  const why = useWhyNot("editor");
+  const why = useWhyNot("documents.write");
   const create = () => void navigate({ search: (s) => ({ ...s, new: "1" }) });
   return (
     <Page

@@ -33,7 +33,7 @@ function Shown({ node }: { node: NodeFull }) {
   const search = useSearch({ from: "/shell/nodes/$id" });
   const navigate = useNavigate({ from: "/nodes/$id" });
   const act = (what: string | undefined) => void navigate({ search: { do: what } });
-  const why = useWhyNot("operator");
+  const why = useWhyNot("nodes.write");
   return (
     <Page
       title={node.id}

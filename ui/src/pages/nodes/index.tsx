@@ -24,7 +24,7 @@ export default function Nodes() {
   // The counts belong to the query without its status: they are the ways to choose one.
   const wide = withTerm(q, "status", undefined);
   const fleet = useQuery(fleetQuery({ q: wide || undefined }));
-  const why = useWhyNot("operator");
+  const why = useWhyNot("nodes.enroll");
   const [pending, clear] = usePending("nodes");
   const setQuery = (next: string, replace = false) =>
     void navigate({ search: (s) => ({ ...s, q: next || undefined }), replace, resetScroll: false });

@@ -120,7 +120,7 @@ function About({ push }: { push: PushRow }) {
 }
 
 function Retry({ push }: { push: PushRow }) {
-  const why = useWhyNot("operator");
+  const why = useWhyNot("pushes.retry");
   const client = useQueryClient();
   const failed = (push.counts.dead_letter ?? 0) + (push.counts.reverted ?? 0);
   const run = useMutation({

@@ -19,7 +19,7 @@ import { TokenDialog } from "./TokenDialog";
 export default function Tokens() {
   const search = useSearch({ from: "/shell/settings/tokens" });
   const navigate = useNavigate({ from: "/settings/tokens" });
-  const why = useWhyNot("admin");
+  const why = useWhyNot("tokens.write");
   const query = useInfiniteQuery(tokenList());
   const act = (what?: string) => void navigate({ search: { do: what } });
   const revoking = query.data?.find((t) => search.do === `revoke:${t.id}`);

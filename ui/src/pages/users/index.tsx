@@ -17,7 +17,7 @@ import { UserDialog } from "./UserDialog";
 export default function Users() {
   const search = useSearch({ from: "/shell/settings/users" });
   const navigate = useNavigate({ from: "/settings/users" });
-  const why = useWhyNot("admin");
+  const why = useWhyNot("users.write");
   const me = useMe();
   const query = useInfiniteQuery(userList());
   const act = (what?: string, user?: string) => void navigate({ search: { do: what, user } });

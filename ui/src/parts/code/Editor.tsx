@@ -19,6 +19,16 @@ interface Props {
   compact?: boolean;
 }
 
+// Left to itself, Chromium carries the style of a text that is typed over along in a style attribute, which the page's
+// content security policy refuses.
+function typeOver(event: InputEvent, view: EditorView): boolean {
+  const typed = event.inputType === "insertText" && !event.isComposing && event.data;
+  if (!typed || view.state.readOnly || view.state.selection.main.empty) return false;
+  event.preventDefault();
+  view.dispatch(view.state.replaceSelection(typed), { userEvent: "input.type", scrollIntoView: true });
+  return true;
+}
+
 /** The JSON editor. Tab moves on as everywhere (Escape first is not needed); F8 goes to the next problem. */
 export default function Editor({ label, value, onChange, problems, autoFocus, compact }: Props) {
   const host = useRef<HTMLDivElement>(null);
@@ -37,6 +47,7 @@ export default function Editor({ label, value, onChange, problems, autoFocus, co
         highlightSelectionMatches(),
         writable ? [history(), indentOnInput(), lintGutter()] : readOnly(),
         keymap.of([...defaultKeymap, ...searchKeymap, ...historyKeymap, ...lintKeymap]),
+        EditorView.domEventHandlers({ beforeinput: typeOver }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) changed.current?.(update.state.doc.toString());
         }),
