@@ -26,9 +26,10 @@ func roomTable() []room {
 		{"api", []string{"push", "cluster", "fsm", "document", "internal"}, "api speaks JSON to people and scripts; the wire is another vocabulary"},
 		{"agent", []string{"wire", "document", "internal"}, "the node program carries nothing of the controller"},
 		{"cmd/drover-agent", []string{"agent", "wire", "document", "internal"}, "the node program carries nothing of the controller"},
-		{"cmd/drover", []string{"api", "ui", "push", "cluster", "fsm", "document", "internal"}, "the server and its CLI do not contain the agent"},
+		{"cmd/drover", []string{"api", "ui", "push", "cluster", "fsm", "document", "wire", "examples", "internal"}, "the server and its CLI do not contain the agent"},
+		{"examples", nil, "example documents, embedded for drover dev"},
 		{"internal", []string{"internal"}, "internal helpers are used by the rooms and look into none"},
-		{"test", []string{"test", "api", "ui", "push", "cluster", "fsm", "document", "wire", "agent", "internal"}, "tests of the whole may use every room, not the programs' own packages"},
+		{"test", []string{"test", "examples", "api", "ui", "push", "cluster", "fsm", "document", "wire", "agent", "internal"}, "tests of the whole may use every room, not the programs' own packages"},
 	}
 }
 

@@ -55,7 +55,20 @@ type Index struct{ Epoch, Index uint64 }
 
 func (i Index) String() string { return fmt.Sprintf("%d.%d", i.Epoch, i.Index) }
 
-func parseIndex(s string) (Index, bool) {
+// Less tells whether i comes before j.
+func (i Index) Less(j Index) bool {
+	return i.Epoch < j.Epoch || i.Epoch == j.Epoch && i.Index < j.Index
+}
+
+// Seen is the highest index of an answer so far.
+func (c *Client) Seen() Index {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.seen
+}
+
+// ParseIndex reads the text of a position: "epoch.index".
+func ParseIndex(s string) (Index, bool) {
 	epoch, index, ok := strings.Cut(s, ".")
 	if !ok {
 		return Index{}, false
@@ -244,13 +257,13 @@ func (c *Client) open(ctx context.Context, addr string, r Request, header http.H
 }
 
 func (c *Client) note(header string) {
-	at, ok := parseIndex(header)
+	at, ok := ParseIndex(header)
 	if !ok {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if at.Epoch > c.seen.Epoch || at.Epoch == c.seen.Epoch && at.Index > c.seen.Index {
+	if c.seen.Less(at) {
 		c.seen = at
 	}
 }
@@ -281,4 +294,38 @@ func newKey() string {
 	var raw [16]byte
 	_, _ = rand.Read(raw[:]) // it never fails, see crypto/rand
 	return hex.EncodeToString(raw[:])
+}
+
+// probeTimeout bounds a probe.
+const probeTimeout = 2 * time.Second
+
+// Probe asks one address, without a credential, for the status of a path such
+// as /readyz.
+func (c *Client) Probe(ctx context.Context, addr, path string) (status int, err error) {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, addr+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is used again
+	return resp.StatusCode, resp.Body.Close()
+}
+
+// Login opens a login session and returns its secret, for Config.Session.
+func (c *Client) Login(ctx context.Context, user, password string) (session string, err error) {
+	a, err := c.Send(ctx, http.MethodPost, Path("login"), map[string]string{"user": user, "password": password}, nil)
+	if err != nil {
+		return "", err
+	}
+	for _, cookie := range (&http.Response{Header: a.Header}).Cookies() {
+		if cookie.Name == cookieName(c.Addr()) {
+			return cookie.Value, nil
+		}
+	}
+	return "", errors.New("the answer is none of a Drover controller: it has no session")
 }

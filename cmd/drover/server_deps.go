@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/droverhq/drover/api"
+	"github.com/droverhq/drover/cluster"
+	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/wire"
+)
+
+// The parts of a server do not know each other; what one needs of another is
+// put together here.
+
+// signer signs with the cluster's key, which is in the replicated state: a peer
+// that has none yet has no sessions either.
+func signer(node *cluster.Node, log *slog.Logger) func(string) string {
+	return func(text string) string {
+		key, err := node.SigningKey()
+		if err != nil {
+			log.Error("an update could not be signed; agents refuse it", "err", err)
+			return ""
+		}
+		return wire.Sign(key, text)
+	}
+}
+
+// proposer gives package api the cluster, in its own words for what failed.
+type proposer struct{ node *cluster.Node }
+
+func (p proposer) Propose(ctx context.Context, c fsm.Command) (fsm.Result, error) {
+	res, err := p.node.Propose(ctx, c)
+	return res, apiError(err)
+}
+
+func (p proposer) ReadIndex(ctx context.Context) (uint64, error) {
+	index, err := p.node.ReadIndex(ctx)
+	return index, apiError(err)
+}
+
+func apiError(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, known := range []struct{ from, to error }{
+		{cluster.ErrNoQuorum, api.ErrNoQuorum},
+		{cluster.ErrOutcomeUnknown, api.ErrOutcomeUnknown},
+		{cluster.ErrDiskFull, api.ErrDiskFull},
+		{cluster.ErrNotReady, api.ErrNotReady},
+		{cluster.ErrLeft, api.ErrNotReady},
+		{cluster.ErrNoSuchPeer, api.ErrNoPeer},
+		{cluster.ErrUnsafe, api.ErrUnsafe},
+		{cluster.ErrNoTarget, api.ErrUnsafe},
+	} {
+		if errors.Is(err, known.from) {
+			return fmt.Errorf("%w: %w", known.to, err)
+		}
+	}
+	return err
+}
+
+// control gives package api the membership of the cluster.
+type control struct {
+	node    *cluster.Node
+	store   *fsm.Store
+	name    string // of this peer
+	address string // of its peer port
+}
+
+func (c *control) Standing() api.Standing {
+	v, _ := c.node.View()
+	return api.Standing{Self: c.node.ID(), Leader: v.Leader, Term: v.Term, Since: v.Since}
+}
+
+func (c *control) Status(ctx context.Context) map[string]api.PeerStatus {
+	s, err := c.node.Status(ctx)
+	if err != nil {
+		return nil
+	}
+	sessions := map[string]int{}
+	c.store.View(func(state *fsm.State) {
+		for n := range state.Nodes {
+			if row := state.Row(n.Ordinal); row != nil && row.Connected {
+				sessions[row.Session.Peer]++
+			}
+		}
+	})
+	out := map[string]api.PeerStatus{}
+	for _, p := range s.Peers {
+		if p.Role == "joining" && !p.Alive {
+			continue
+		}
+		out[p.ID] = api.PeerStatus{
+			Voter: p.Role == "leader" || p.Role == "voter", Alive: p.Alive,
+			Applied: p.Applied, Hash: p.Hash, Sessions: sessions[p.ID],
+		}
+	}
+	return out
+}
+
+// inviteFor is how long a join token is good.
+const inviteFor = time.Hour
+
+func (c *control) Invite(ctx context.Context, _ fsm.Actor) (api.Invitation, error) {
+	token, err := c.node.CreateJoinToken(ctx, inviteFor)
+	if err != nil {
+		return api.Invitation{}, apiError(err)
+	}
+	return api.Invitation{
+		Token: token, Expires: time.Now().Add(inviteFor),
+		Command: fmt.Sprintf("drover cluster join %s --token-file TOKENFILE", c.address),
+	}, nil
+}
+
+// Change carries out what was asked of this peer about any peer: another one
+// that shall leave is removed, because only it could mark its own directory.
+func (c *control) Change(ctx context.Context, action, name string, _ fsm.Actor) error {
+	switch action {
+	case "transfer-leader":
+		return apiError(c.node.LeadershipTransfer(ctx))
+	case "leave", "remove":
+		if name == "" || name == c.name {
+			return apiError(c.node.Leave(ctx))
+		}
+		return apiError(c.node.RemovePeer(ctx, name))
+	}
+	return fmt.Errorf("%q is no action on the membership", action)
+}
+
+// enrollment speaks the agents' enrolment for package api, which knows no wire.
+type enrollment struct{}
+
+var errProof = errors.New("the proof does not fit the token, the name and the key")
+
+func (enrollment) Read(body []byte) (api.EnrollRequest, error) {
+	var r wire.EnrollRequest
+	if err := json.Unmarshal(body, &r); err != nil {
+		return api.EnrollRequest{}, err
+	}
+	key, err := wire.FromBase64(r.PublicKey)
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return api.EnrollRequest{}, errors.New("public_key is not 32 bytes of base64url")
+	}
+	if wire.Verify([]ed25519.PublicKey{key}, wire.EnrollText(r.Token, r.Node, r.PublicKey), r.Proof) != nil {
+		return api.EnrollRequest{}, errProof
+	}
+	return api.EnrollRequest{Token: r.Token, Node: r.Node, PublicKey: key}, nil
+}
+
+func (enrollment) Answer(node, cluster string, keys [][]byte, peers []string) ([]byte, error) {
+	a := wire.EnrollAnswer{Node: node, Cluster: cluster, Peers: peers}
+	for _, k := range keys {
+		a.Keys = append(a.Keys, wire.Base64(k))
+	}
+	return json.Marshal(a)
+}
