@@ -123,6 +123,12 @@ func TestInstanceVersionReadsWhatPythonReads(t *testing.T) {
 			t.Errorf("%s and %s: %s, %v and %s, %v", c[0], c[1], a, errA, b, errB)
 		}
 	}
+	many := "{" + strings.Repeat(`"a":1,"b":2,`, 40) + `"a":3,"b":4}`
+	a, errA := document.InstanceVersion([]byte(many))
+	b, errB := document.InstanceVersion([]byte(`{"a":3,"b":4}`))
+	if a != b || errA != nil || errB != nil {
+		t.Errorf("of many members with one name, the last does not count: %v, %v", errA, errB)
+	}
 	if a, _ := document.InstanceVersion([]byte(`{"\ud83d\u0041":1}`)); a == "" {
 		t.Error("half a surrogate pair is refused")
 	}

@@ -3,6 +3,8 @@ package schema_test
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -115,6 +117,10 @@ func TestValidateWordsFurtherKeywords(t *testing.T) {
 		{`{"oneOf":[{"type":"object"},{"required":["a"]}]}`, `{"a":1}`, `: fits 2 forms at once, must fit one`},
 		{`{"minProperties":2}`, `{"a":1}`, `: has 1 keys, at least 2 are needed`},
 		{`{"unevaluatedProperties":false,"properties":{"a":true}}`, `{"a":1,"b":1}`, `/b: is not allowed here`},
+		{
+			`{"anyOf":[{"properties":{"kind":{"const":"cert"}}},{"properties":{"kind":{"const":"psk"}},"minProperties":3,"required":["key"]}],"maxProperties":9}`,
+			`{"kind":"x","key":1}`, `/kind: must be "cert" (of 2 allowed forms, the nearest)`,
+		},
 		{`{"if":{"required":["a"]},"then":{"required":["b"]}}`, `{"a":1}`, `: the key "b" is missing`},
 		{`{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"a":{"items":[{"type":"string"}]}}}`, `{"a":[1]}`, `/a/0: must be a string, is a number`},
 	}
@@ -123,6 +129,29 @@ func TestValidateWordsFurtherKeywords(t *testing.T) {
 		if len(got) != 1 || got[0] != c.want {
 			t.Errorf("%s with %s: got %q, want %q", c.schema, c.text, got, c.want)
 		}
+	}
+}
+
+func TestValidateFollowsTheFormThatIsMeant(t *testing.T) {
+	s := compile(t, `{"anyOf":[
+		{"properties":{"kind":{"const":"cert"}}},
+		{"properties":{"kind":{"const":"psk"}},"required":["key","id"]}]}`)
+	want := []string{
+		`: the key "id" is missing (of 2 allowed forms, the nearest)`,
+		`: the key "key" is missing (of 2 allowed forms, the nearest)`,
+	}
+	if got := lines(s.Validate([]byte(`{"kind":"psk"}`))); !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestCompileReadsNoFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "other.json")
+	if err := os.WriteFile(path, []byte(`{"type":"object"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := schema.Compile([]byte(`{"$ref":"file://` + filepath.ToSlash(path) + `"}`)); err == nil {
+		t.Error("a schema was read from a file")
 	}
 }
 
