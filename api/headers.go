@@ -94,11 +94,7 @@ func (s *Server) refuse(c *call, err error) {
 // finish counts and logs a request that has been answered.
 func (s *Server) finish(c *call, began time.Time) {
 	status, took := c.Response().Status, s.now().Sub(began)
-	path := "other"
-	if c.route != nil {
-		path = c.route.path
-	}
-	s.metrics.request(c.Request().Method, path, status, took)
+	s.metrics.request(c.route, status, took)
 	level := slog.LevelDebug
 	if status >= http.StatusInternalServerError || c.route != nil && unsafe(c.route.method) {
 		level = slog.LevelInfo

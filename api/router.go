@@ -21,7 +21,6 @@ type route struct {
 	// prefixes of the caller.
 	document bool
 	handle   func(*Server, *call) error
-	doc      *operation // nil: no part of the described API
 }
 
 // router makes echo serve a role table.
@@ -176,7 +175,7 @@ func (s *Server) outermost(next http.Handler) http.Handler {
 		u := *r.URL
 		u.RawPath = r.URL.EscapedPath()
 		q.URL = &u
-		if r.Method == http.MethodHead {
+		if r.Method == http.MethodHead && r.URL.Path != eventsPath { // which has no end
 			q.Method = http.MethodGet
 		}
 		next.ServeHTTP(w, &q)

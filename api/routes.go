@@ -14,7 +14,8 @@ const (
 // recorded, and what it does. A test walks the router and fails on a route
 // that is not in here; another holds openapi.json against it.
 func routes() []route {
-	return concat(sessionRoutes(), documentRoutes(), pushRoutes(), nodeRoutes())
+	return concat(sessionRoutes(), documentRoutes(), pushRoutes(), nodeRoutes(),
+		clusterRoutes(), auditRoutes(), accessRoutes(), otherRoutes())
 }
 
 func concat(tables ...[]route) (all []route) {
@@ -74,5 +75,57 @@ func nodeRoutes() []route {
 		{method: remove, path: one, need: permNodesWrite, audited: true, handle: (*Server).deleteNode},
 		{method: post, path: one + "/resync", need: permNodesWrite, audited: true, handle: (*Server).resyncNode},
 		{method: post, path: one + "/retry", need: permNodesWrite, audited: true, handle: (*Server).retryNode},
+	}
+}
+
+func clusterRoutes() []route {
+	const all = "/api/v1/cluster"
+	return []route{
+		{method: get, path: all, need: permClusterRead, handle: (*Server).getCluster},
+		{method: post, path: all + "/tokens", need: permClusterWrite, audited: true, handle: (*Server).createJoinToken},
+		{method: post, path: all + "/leave", need: permClusterWrite, audited: true, handle: changeMembers("leave")},
+		{method: post, path: all + "/transfer-leader", need: permClusterWrite, audited: true, handle: changeMembers("transfer-leader")},
+		{method: post, path: all + "/remove", need: permClusterWrite, audited: true, handle: changeMembers("remove")},
+	}
+}
+
+func auditRoutes() []route {
+	const all = "/api/v1/audit"
+	return []route{
+		{method: get, path: all, need: permAuditRead, audited: true, handle: (*Server).listAudit},
+		{method: get, path: all + "/verify", need: permAuditRead, audited: true, handle: (*Server).verifyAudit},
+		{method: get, path: all + "/export", need: permAuditRead, audited: true, handle: (*Server).exportAudit},
+	}
+}
+
+func accessRoutes() []route {
+	const users, tokens = "/api/v1/users", "/api/v1/tokens"
+	return []route{
+		{method: get, path: users, need: permUsersRead, audited: true, handle: (*Server).listUsers},
+		{method: post, path: users, need: permUsersWrite, audited: true, handle: (*Server).createUser},
+		{method: patch, path: users + "/:user", need: permUsersWrite, audited: true, handle: (*Server).patchUser},
+		{method: remove, path: users + "/:user", need: permUsersWrite, audited: true, handle: (*Server).deleteUser},
+		{method: get, path: tokens, need: permTokensRead, audited: true, handle: (*Server).listTokens},
+		{method: post, path: tokens, need: permTokensWrite, audited: true, handle: (*Server).createToken},
+		{method: remove, path: tokens + "/:id", need: permTokensWrite, audited: true, handle: (*Server).deleteToken},
+	}
+}
+
+// eventsPath is the one route whose answer has no end.
+const eventsPath = "/api/v1/events"
+
+func otherRoutes() []route {
+	agents := mounted(func(s *Server) http.Handler { return s.deps.Agents })
+	ui := mounted(func(s *Server) http.Handler { return s.deps.UI })
+	return []route{
+		{method: get, path: eventsPath, need: permEventsRead, handle: (*Server).getEvents},
+		{method: get, path: "/livez", need: permPublic, handle: (*Server).livez},
+		{method: get, path: "/readyz", need: permPublic, handle: (*Server).readyz},
+		{method: get, path: "/leaderz", need: permPublic, handle: (*Server).leaderz},
+		{method: get, path: "/metrics", need: permMetricsRead, handle: mounted(func(s *Server) http.Handler { return s.metrics.handler })},
+		{method: get, path: "/api/v1/openapi.json", need: permPublic, handle: (*Server).getOpenAPI},
+		{method: get, path: "/agent/v1/connect", need: permPublic, handle: agents},
+		{method: get, path: "/", need: permPublic, handle: ui},
+		{method: get, path: "/*", need: permPublic, handle: ui},
 	}
 }

@@ -16,19 +16,20 @@ import (
 
 // Server serves the HTTP API of one peer.
 type Server struct {
-	config  Config
-	deps    Deps
-	log     *slog.Logger
-	now     func() time.Time
-	echo    *echo.Echo
-	origin  *http.CrossOriginProtection
-	hasher  *credential.Hasher
-	limits  *limiters
-	idle    *idle
-	notes   *notebook
-	schemas *schemaCache
-	streams *streams
-	metrics *metrics
+	config    Config
+	deps      Deps
+	log       *slog.Logger
+	now       func() time.Time
+	echo      *echo.Echo
+	origin    *http.CrossOriginProtection
+	hasher    *credential.Hasher
+	limits    *limiters
+	idle      *idle
+	notes     *notebook
+	schemas   *schemaCache
+	streams   *streams
+	verifying chan struct{} // holds the one audit verification
+	metrics   *metrics
 
 	draining atomic.Bool
 }
@@ -40,17 +41,18 @@ func New(config Config, deps Deps) (*Server, error) {
 	}
 	config = config.withDefaults()
 	s := &Server{
-		config:  config,
-		deps:    deps,
-		log:     deps.Log,
-		now:     time.Now,
-		origin:  http.NewCrossOriginProtection(),
-		hasher:  credential.NewHasher(config.PasswordCost, config.PasswordsAtOnce),
-		limits:  newLimiters(config),
-		idle:    newIdle(config.SessionIdle, config.SessionMax),
-		notes:   newNotebook(),
-		schemas: newSchemaCache(),
-		streams: newStreams(config),
+		config:    config,
+		deps:      deps,
+		log:       deps.Log,
+		now:       time.Now,
+		origin:    http.NewCrossOriginProtection(),
+		hasher:    credential.NewHasher(config.PasswordCost, config.PasswordsAtOnce),
+		limits:    newLimiters(config),
+		idle:      newIdle(config.SessionIdle, config.SessionMax),
+		notes:     newNotebook(),
+		schemas:   newSchemaCache(),
+		streams:   newStreams(config),
+		verifying: make(chan struct{}, 1),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

@@ -5,6 +5,7 @@ import "sync"
 // streams are the open event streams of this peer.
 type streams struct {
 	limit, each int
+	tally       *tally
 
 	mu     sync.Mutex
 	open   map[string]int // by principal
@@ -14,7 +15,7 @@ type streams struct {
 }
 
 func newStreams(c Config) *streams {
-	return &streams{limit: c.Streams, each: c.StreamsEach, open: map[string]int{}, closed: make(chan struct{})}
+	return &streams{limit: c.Streams, each: c.StreamsEach, tally: newTally(), open: map[string]int{}, closed: make(chan struct{})}
 }
 
 // enter counts a stream in; leave must be called when it ends.
