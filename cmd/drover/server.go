@@ -112,7 +112,7 @@ func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 	}
 	front, err := api.New(api.Config{TrustedProxies: proxies}, api.Deps{
 		Store: store, Proposer: proposer{node}, Control: &control{node: node, store: store, name: conf.Name, address: conf.Peer.Advertise},
-		Log: log, Enroll: enrollment{}, Agents: delivery.Handler(), UI: ui.Handler(), Ready: notReady(node),
+		Log: log, Agents: delivery.Handler(), UI: ui.Handler(), Ready: notReady(node),
 	})
 	if err != nil {
 		return err

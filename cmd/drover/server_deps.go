@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/ed25519"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -131,32 +129,4 @@ func (c *control) Change(ctx context.Context, action, name string, _ fsm.Actor) 
 		return apiError(c.node.RemovePeer(ctx, name))
 	}
 	return fmt.Errorf("%q is no action on the membership", action)
-}
-
-// enrollment speaks the agents' enrolment for package api, which knows no wire.
-type enrollment struct{}
-
-var errProof = errors.New("the proof does not fit the token, the name and the key")
-
-func (enrollment) Read(body []byte) (api.EnrollRequest, error) {
-	var r wire.EnrollRequest
-	if err := json.Unmarshal(body, &r); err != nil {
-		return api.EnrollRequest{}, err
-	}
-	key, err := wire.FromBase64(r.PublicKey)
-	if err != nil || len(key) != ed25519.PublicKeySize {
-		return api.EnrollRequest{}, errors.New("public_key is not 32 bytes of base64url")
-	}
-	if wire.Verify([]ed25519.PublicKey{key}, wire.EnrollText(r.Token, r.Node, r.PublicKey), r.Proof) != nil {
-		return api.EnrollRequest{}, errProof
-	}
-	return api.EnrollRequest{Token: r.Token, Node: r.Node, PublicKey: key}, nil
-}
-
-func (enrollment) Answer(node, cluster string, keys [][]byte, peers []string) ([]byte, error) {
-	a := wire.EnrollAnswer{Node: node, Cluster: cluster, Peers: peers}
-	for _, k := range keys {
-		a.Keys = append(a.Keys, wire.Base64(k))
-	}
-	return json.Marshal(a)
 }

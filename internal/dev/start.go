@@ -210,7 +210,7 @@ func (s *Supervisor) logIn(ctx context.Context, addrs []string) error {
 	var t struct {
 		Token string `json:"token"`
 	}
-	body := map[string]string{"name": "drover dev", "role": "admin"}
+	body := map[string]string{"name": "drover-dev", "role": "admin"}
 	if _, err := s.api.Send(ctx, http.MethodPost, client.Path("tokens"), body, &t); err != nil {
 		return err
 	}

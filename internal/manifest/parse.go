@@ -84,8 +84,11 @@ func firstJSON(text []byte) error {
 		line, column := position(text, syntax.Offset)
 		return fmt.Errorf("line %d, column %d: this is not JSON: %w", line, column, err)
 	}
-	if errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
 		return errors.New("the file is empty")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("this is not JSON: the text ends in the middle of a value")
 	}
 	return err
 }
