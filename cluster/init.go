@@ -114,9 +114,27 @@ func bootstrap(h home, id, address string, commands []fsm.Command, now time.Time
 			err = cerr
 		}
 	}()
-	servers := raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(id), Address: raft.ServerAddress(address)}}}
-	const term = 1
-	entries := []*raft.Log{{Index: 1, Term: term, Type: raft.LogConfiguration, Data: raft.EncodeConfiguration(servers), AppendedAt: now}}
+	entries, err := firstEntries([]raft.Server{{ID: raft.ServerID(id), Address: raft.ServerAddress(address)}}, commands, now)
+	if err != nil {
+		return err
+	}
+	if err := logs.SetUint64([]byte("CurrentTerm"), firstTerm); err != nil {
+		return fmt.Errorf("write the first term: %w", err)
+	}
+	if err := logs.StoreLogs(entries); err != nil {
+		return fmt.Errorf("write the first log entries: %w", err)
+	}
+	return nil
+}
+
+const firstTerm = 1
+
+// firstEntries are the log of a new cluster: its voters, then the commands.
+func firstEntries(voters []raft.Server, commands []fsm.Command, now time.Time) ([]*raft.Log, error) {
+	entries := []*raft.Log{{
+		Index: 1, Term: firstTerm, Type: raft.LogConfiguration, AppendedAt: now,
+		Data: raft.EncodeConfiguration(raft.Configuration{Servers: voters}),
+	}}
 	for _, c := range commands {
 		if c.ID == "" {
 			c.ID = rand.Text()
@@ -125,21 +143,15 @@ func bootstrap(h home, id, address string, commands []fsm.Command, now time.Time
 			c.Time = now.UnixMilli()
 		}
 		if c.Actor == (fsm.Actor{}) {
-			c.Actor = peerActor(id)
+			c.Actor = peerActor(string(voters[0].ID))
 		}
 		data, err := fsm.Encode(c)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		entries = append(entries, &raft.Log{Index: uint64(len(entries)) + 1, Term: term, Type: raft.LogCommand, Data: data, AppendedAt: now})
+		entries = append(entries, &raft.Log{Index: uint64(len(entries)) + 1, Term: firstTerm, Type: raft.LogCommand, Data: data, AppendedAt: now})
 	}
-	if err := logs.SetUint64([]byte("CurrentTerm"), term); err != nil {
-		return fmt.Errorf("write the first term: %w", err)
-	}
-	if err := logs.StoreLogs(entries); err != nil {
-		return fmt.Errorf("write the first log entries: %w", err)
-	}
-	return nil
+	return entries, nil
 }
 
 // papers are what makes a directory that of a peer.

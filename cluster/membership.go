@@ -113,7 +113,9 @@ func (c *core) register(ctx context.Context, from string, req announcement) erro
 		return nil
 	}
 	// Never as a voter: one that cannot be reached would cost the quorum (trap 3).
-	err := settled(ctx, func() raft.Future { return c.raft.AddNonvoter(raft.ServerID(from), raft.ServerAddress(want.Address), 0, configTimeout) })
+	err := settled(ctx, func() raft.Future {
+		return c.raft.AddNonvoter(raft.ServerID(from), raft.ServerAddress(want.Address), 0, configTimeout)
+	})
 	if err != nil {
 		return c.notLeader()
 	}
