@@ -74,12 +74,12 @@ async function darkThemeIsAccessible(t) {
 
 async function phoneHasEveryPage(t) {
   await walk(t, { ...phone, colorScheme: "dark" }, async (page) => {
-    const menu = page.getByRole("button", { name: "Menu" });
+    const menu = page.getByRole("button", { name: "Menu", exact: true });
     // A dialog hides what is behind it.
     if ((await page.getByRole("dialog").count()) > 0) return;
     await menu.click();
     await page.getByRole("link", { name: "Cluster", exact: true }).waitFor();
-    await page.getByRole("button", { name: "Close" }).click();
+    await page.getByRole("button", { name: "Close", exact: true }).click();
   });
 }
 

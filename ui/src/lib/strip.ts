@@ -83,8 +83,8 @@ const siteGap = (pitch: number) => (pitch >= 8 ? 5 : 2);
 
 // A handful of nodes makes a strip too: their cells are drawn out.
 function stretched(pitch: number, rows: number, columns: number, width: number): number {
-  if (rows > 1) return pitch;
-  return Math.max(pitch, Math.min(pitch * 4, Math.floor(width / columns)));
+  const most = rows === 1 ? pitch * 4 : pitch * 2;
+  return Math.max(pitch, Math.min(most, Math.floor(width / columns)));
 }
 
 // Too many for a cell each, or too many sites for a column each: cells flow on without a break between sites.
@@ -94,25 +94,27 @@ function aggregate(groups: Group[], cells: readonly FleetCell[], width: number, 
   const capacity = Math.max(1, Math.floor(width / pitch)) * rows;
   let perCell = Math.max(1, Math.ceil(cells.length / capacity));
   const needed = (k: number) => groups.reduce((sum, g) => sum + Math.ceil(g.cells.length / k), 0);
-  if (groups.length > capacity) return flow([{ site: "", cells }], pitch, rows, perCell);
+  if (groups.length > capacity) return flow([{ site: "", cells }], pitch, rows, perCell, width);
   while (needed(perCell) > capacity) perCell++;
-  return flow(groups, pitch, rows, perCell);
+  return flow(groups, pitch, rows, perCell, width);
 }
 
-function flow(groups: Group[], pitch: number, rows: number, perCell: number): StripLayout {
+function flow(groups: Group[], pitch: number, rows: number, perCell: number, room: number): StripLayout {
+  const total = groups.reduce((sum, g) => sum + Math.ceil(g.cells.length / perCell), 0);
+  const width = stretched(pitch, rows, Math.ceil(total / rows), room);
   const cells: StripCell[] = [];
   const sites: StripSite[] = [];
   for (const group of groups) {
     const first = cells.length;
     for (let i = 0; i < group.cells.length; i += perCell) {
       const n = cells.length;
-      cells.push(cellOf(group.cells.slice(i, i + perCell), Math.floor(n / rows) * pitch, (n % rows) * pitch));
+      cells.push(cellOf(group.cells.slice(i, i + perCell), Math.floor(n / rows) * width, (n % rows) * pitch));
     }
-    const x = Math.floor(first / rows) * pitch;
-    const end = (Math.floor((cells.length - 1) / rows) + 1) * pitch;
+    const x = Math.floor(first / rows) * width;
+    const end = (Math.floor((cells.length - 1) / rows) + 1) * width;
     sites.push({ site: group.site, x, width: end - x, count: group.cells.length });
   }
-  return { cells, sites, cellWidth: pitch, cellHeight: pitch, gap: 1, rows, perCell, height: rows * pitch };
+  return { cells, sites, cellWidth: width, cellHeight: pitch, gap: 1, rows, perCell, height: rows * pitch };
 }
 
 function place(groups: Group[], pitch: number, rows: number, perCell: number, cellWidth: number): StripLayout {

@@ -58,19 +58,25 @@ export function DataTable<T>({ label, columns, rows, keyOf, onOpen, more, total 
   );
 
   return (
-    <div role="table" aria-label={label} aria-rowcount={(total ?? rows.length) + 1} className={css.table} style={style}>
-      <div role="rowgroup" className={css.top}>
-        <div role="row" aria-rowindex={1} className={`${css.row} ${css.head}`}>
-          {columns.map((c) => (
-            <div key={c.head} role="columnheader" className={cellClass(c)}>
-              {c.head}
-            </div>
-          ))}
+    <>
+      <div role="table" aria-label={label} aria-rowcount={(total ?? rows.length) + 1} className={css.table} style={style}>
+        <div role="rowgroup" className={css.top}>
+          <div role="row" aria-rowindex={1} className={`${css.row} ${css.head}`}>
+            {columns.map((c) => (
+              <div key={c.head} role="columnheader" className={cellClass(c)}>
+                {c.head}
+              </div>
+            ))}
+          </div>
         </div>
+        {rows.length > plainRows ? (
+          <VirtualRows rows={rows} keyOf={keyOf} render={row} />
+        ) : (
+          <div role="rowgroup">{rows.map((r, i) => row(r, i))}</div>
+        )}
       </div>
-      {rows.length > plainRows ? <VirtualRows rows={rows} keyOf={keyOf} render={row} /> : <div role="rowgroup">{rows.map((r, i) => row(r, i))}</div>}
       {more?.has ? <More busy={more.busy} load={more.load} /> : null}
-    </div>
+    </>
   );
 }
 
@@ -89,7 +95,7 @@ function More({ busy, load }: { busy: boolean; load: () => void }) {
     return () => watch.disconnect();
   }, [busy, load]);
   return (
-    <div ref={foot} className={css.more} role="presentation">
+    <div ref={foot} className={css.more}>
       <Button kind="quiet" busy={busy} onClick={load}>
         {busy ? "Loading more…" : "Load more"}
       </Button>

@@ -16,7 +16,7 @@ interface Props {
 }
 
 /** One cell a node, ordered by site. The table below each strip says the same in words. */
-export function FleetStrip({ fleet, maxHeight = 128, onCell, onSite }: Props) {
+export function FleetStrip({ fleet, maxHeight = 152, onCell, onSite }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useWidth(box);

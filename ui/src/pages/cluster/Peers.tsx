@@ -22,12 +22,12 @@ function columnsFor(act: (what: string) => void, why?: string): Column<Peer>[] {
       phone: "minmax(0,1fr)",
       cell: (p) => <span className="mono">{p.name}</span>,
     },
-    { head: "Role", width: "88px", phone: "80px", cell: (p) => (p.role === "leader" ? <b>leader</b> : p.role) },
     {
-      head: "State",
-      width: "80px",
-      phone: "64px",
-      cell: (p) => (p.alive ? <StatusMark status="acked" word="up" /> : <StatusMark status="offline" word="down" />),
+      head: "Role",
+      width: "136px",
+      phone: "96px",
+      cell: (p) =>
+        p.alive ? <StatusMark status="acked" word={p.role} /> : <StatusMark status="offline" word={`${p.role}, down`} />,
     },
     { head: "Lag", width: "64px", end: true, cell: (p) => (p.lag === undefined ? "–" : number(p.lag)) },
     { head: "Applied", width: "88px", end: true, cell: (p) => (p.applied === undefined ? "–" : number(p.applied)) },
@@ -46,7 +46,7 @@ function columnsFor(act: (what: string) => void, why?: string): Column<Peer>[] {
     {
       head: "Actions",
       width: "200px",
-      phone: "72px",
+      phone: "172px",
       end: true,
       cell: (p) => (
         <>

@@ -68,7 +68,6 @@ export default function Nodes() {
           />
           <FleetStrip
             fleet={fleet.data}
-            maxHeight={96}
             onCell={(cell) => setQuery(withTerm(cell.site ? siteTerm(q, cell.site) : q, "status", cell.status))}
             onSite={(site) => setQuery(withTerm(q, "site", site))}
           />

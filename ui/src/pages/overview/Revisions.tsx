@@ -9,7 +9,7 @@ const columns: Column<RevisionRow>[] = [
   {
     head: "Revision",
     width: "72px",
-    phone: "44px",
+    phone: "56px",
     cell: (r) =>
       r.push ? (
         <Link to="/pushes/$id" params={{ id: r.push }} className="mono">
