@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 
 	"github.com/spf13/cobra"
@@ -132,14 +132,7 @@ func (a *app) docPatchCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			header := w.header()
-			if header == nil {
-				header = http.Header{}
-			}
-			header.Set("Content-Type", "application/json-patch+json")
-			item, err := client.Write[client.Written](c.Context(), cl, client.Request{
-				Method: http.MethodPatch, Path: client.Path("documents", args[0]), Query: message(w.message), Body: patch, Header: header,
-			})
+			item, err := w.change(c.Context(), cl, changeEdit{Document: args[0], Op: "patch", Patch: patch})
 			if err != nil {
 				return err
 			}
@@ -171,9 +164,7 @@ func (a *app) docDeleteCmd() *cobra.Command {
 			if err := a.confirm(yes, "deleting %s, which takes it off %d nodes,", args[0], doc.Value.Nodes); err != nil {
 				return err
 			}
-			item, err := client.Write[client.Written](c.Context(), cl, client.Request{
-				Method: http.MethodDelete, Path: client.Path("documents", args[0]), Query: message(w.message), Header: w.header(),
-			})
+			item, err := w.change(c.Context(), cl, changeEdit{Document: args[0], Op: "delete"})
 			if err != nil {
 				return err
 			}
@@ -309,10 +300,24 @@ func (i *invalid) coded() error {
 	return &codedError{exitInvalid, &e}
 }
 
-// message carries the reason of a write whose body has no room for it.
-func message(m string) url.Values {
-	if m == "" {
-		return nil
+// change commits one edit as a change, because PATCH and DELETE of a document
+// have no room for a message. The answer has the form of a write.
+func (w *writeFlags) change(ctx context.Context, cl *client.Client, e changeEdit) (client.Item[client.Written], error) {
+	if w.ifVersion >= 0 {
+		base := uint64(w.ifVersion)
+		e.Base = &base
 	}
-	return url.Values{"message": {m}}
+	item, err := client.Write[committed](ctx, cl, client.Request{
+		Method: http.MethodPost, Path: client.Path("changes"),
+		Body: changeBody{Message: w.message, Edits: []changeEdit{e}, Commit: true},
+	})
+	if err != nil {
+		return client.Item[client.Written]{}, err
+	}
+	out := client.Written{Document: e.Document, Revision: item.Value.Revision, Push: item.Value.Push, Unchanged: item.Value.Unchanged}
+	if len(item.Value.Edits) == 1 {
+		out.Version, out.Checksum = item.Value.Edits[0].Version, item.Value.Edits[0].Checksum
+	}
+	raw, err := json.Marshal(out)
+	return client.Item[client.Written]{Raw: raw, Value: out}, err
 }

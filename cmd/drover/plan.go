@@ -21,6 +21,7 @@ type changeEdit struct {
 	Document string     `json:"document"`
 	Op       string     `json:"op"`
 	Content  rawMessage `json:"content,omitempty"`
+	Patch    rawMessage `json:"patch,omitempty"`
 	Target   *string    `json:"target,omitempty"`
 	Selector *string    `json:"selector,omitempty"`
 	Schema   rawMessage `json:"schema,omitempty"`
@@ -136,14 +137,14 @@ func planEntries(ctx context.Context, cl *client.Client, entries []manifest.Entr
 	if err != nil {
 		return nil, err
 	}
-	there := map[string]bool{}
+	there, versions := map[string]bool{}, map[string]*uint64{}
 	for _, d := range listed {
-		there[d.Value.Name] = !d.Value.Deleted
+		there[d.Value.Name], versions[d.Value.Name] = !d.Value.Deleted, &d.Value.Version
 	}
 	for _, e := range entries {
 		edit := changeEdit{
 			Document: e.Document, Op: "put", Content: e.Content, Target: &e.Target, Selector: &e.Selector,
-			Schema: orNull(e.Schema), Policy: orNull(e.Policy), Base: new(uint64),
+			Schema: orNull(e.Schema), Policy: e.Policy, Base: new(uint64),
 		}
 		if there[e.Document] {
 			item, err := client.One[documentContent](ctx, cl, client.Path("documents", e.Document), nil)
@@ -164,7 +165,7 @@ func planEntries(ctx context.Context, cl *client.Client, entries []manifest.Entr
 		for _, name := range slices.Sorted(maps.Keys(there)) {
 			if there[name] {
 				p.kinds[name] = planDelete
-				p.edits = append(p.edits, changeEdit{Document: name, Op: "delete"})
+				p.edits = append(p.edits, changeEdit{Document: name, Op: "delete", Base: versions[name]})
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 )
 
 // Event is one event of the stream (HTML Living Standard, server-sent events).
+// ID is set where the stream can be resumed after this event.
 type Event struct {
 	ID   string          `json:"id,omitempty"`
 	Type string          `json:"type"`
@@ -73,7 +74,7 @@ func readEvents(r io.Reader, each func(Event) error) error {
 			if err := each(event); err != nil {
 				return err
 			}
-			event, data = Event{ID: event.ID}, nil
+			event, data = Event{}, nil
 		case field == "id":
 			event.ID = value
 		case field == "event":

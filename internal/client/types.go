@@ -48,8 +48,8 @@ type Written struct {
 	Revision  uint64   `json:"revision"`
 	Checksum  string   `json:"checksum"`
 	Push      string   `json:"push"`
-	Unchanged bool     `json:"unchanged"`
-	Warnings  []string `json:"warnings"`
+	Unchanged bool     `json:"unchanged,omitempty"`
+	Warnings  []string `json:"warnings,omitempty"`
 }
 
 // Push is the delivery of a revision.
