@@ -26,7 +26,8 @@ type call struct {
 	// at is the position that the answer is of, for Drover-Index.
 	at fsm.Position
 	// key of this request, from Idempotency-Key and the body.
-	once fsm.Once
+	once  fsm.Once
+	empty bool // it has no body
 }
 
 func (c *call) ctx() context.Context { return c.Request().Context() }
@@ -77,8 +78,22 @@ func (c *call) read(limit int) ([]byte, error) {
 }
 
 // decode reads a JSON body into v, strictly: names are matched by case, and
-// unknown or repeated ones are refused. An empty body leaves v as it is.
+// unknown or repeated ones are refused.
 func (c *call) decode(limit int, v any, types ...string) error {
+	if err := c.decodeIfAny(limit, v, types...); err != nil {
+		return err
+	}
+	if c.empty {
+		return failure(codeMalformed, "the body is empty; send JSON")
+	}
+	return nil
+}
+
+// nothing is the body of a request that has nothing to say: none, or {}.
+func (c *call) nothing() error { return c.decodeIfAny(smallBody, &struct{}{}) }
+
+// decodeIfAny does what decode does, and leaves v as it is where there is no body.
+func (c *call) decodeIfAny(limit int, v any, types ...string) error {
 	body, err := c.read(limit)
 	if err != nil {
 		return err
@@ -86,7 +101,7 @@ func (c *call) decode(limit int, v any, types ...string) error {
 	if c.once, err = c.onceOf(body); err != nil {
 		return err
 	}
-	if len(body) == 0 {
+	if c.empty = len(body) == 0; c.empty {
 		return nil
 	}
 	if err := c.isJSON(types); err != nil {
@@ -111,6 +126,9 @@ func (c *call) isJSON(types []string) error {
 func strict(body []byte, v any) error {
 	err := json.Unmarshal(body, v, json.RejectUnknownMembers(true))
 	if err == nil {
+		if isNull(body) {
+			return failure(codeMalformed, "the body is null; send what the request is about")
+		}
 		return nil
 	}
 	var (
@@ -140,6 +158,8 @@ func strict(body []byte, v any) error {
 	}
 	return failure(codeMalformed, "the body is not the JSON that is expected: %v", err)
 }
+
+func isNull(body []byte) bool { return jsontext.Value(body).Kind() == 'n' }
 
 func kindName(k jsontext.Kind) string {
 	switch k {

@@ -112,7 +112,7 @@ type invitationAnswer struct {
 // createJoinToken invites a new peer. The token is shown once; another request
 // makes another token, so an Idempotency-Key has no meaning here.
 func (s *Server) createJoinToken(c *call) error {
-	if err := c.decode(smallBody, &struct{}{}); err != nil {
+	if err := c.nothing(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(c.ctx(), s.config.WriteTimeout)
@@ -134,7 +134,7 @@ type memberRequest struct {
 func changeMembers(action string) func(*Server, *call) error {
 	return func(s *Server, c *call) error {
 		var in memberRequest
-		if err := c.decode(smallBody, &in); err != nil {
+		if err := c.decodeIfAny(smallBody, &in); err != nil {
 			return err
 		}
 		if err := s.memberKnown(c, in.Name, action == "transfer-leader"); err != nil {

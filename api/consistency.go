@@ -66,6 +66,18 @@ func (s *Server) awaitIndex(c *call, want fsm.Position) error {
 	return nil
 }
 
+// awaitCredential waits for the position at which a credential claims to have
+// been made. Whoever sent it is not known yet, so only so many may wait.
+func (s *Server) awaitCredential(c *call, at fsm.Position) error {
+	select {
+	case s.limits.waiters <- struct{}{}:
+		defer func() { <-s.limits.waiters }()
+		return s.awaitIndex(c, at)
+	default:
+		return &Error{Code: codeBehind, RetryAfter: 1, Detail: "this controller lags behind; try again, or another controller"}
+	}
+}
+
 // strong makes the read linearizable: what was committed when it began is in
 // the state that answers it.
 func (s *Server) strong(c *call) error {

@@ -33,7 +33,7 @@ type enrollTokenAnswer struct {
 // shown once.
 func (s *Server) createEnrollToken(c *call) error {
 	var in enrollTokenRequest
-	if err := c.decode(smallBody, &in); err != nil {
+	if err := c.decodeIfAny(smallBody, &in); err != nil {
 		return err
 	}
 	if err := s.onceOnly(c); err != nil {
@@ -135,7 +135,7 @@ func (s *Server) knownEnrollToken(c *call, ref credential.Ref, secret credential
 		return nil
 	}
 	if s.mayCome(ref.At) {
-		if err := s.awaitIndex(c, ref.At); err != nil {
+		if err := s.awaitCredential(c, ref.At); err != nil {
 			return err
 		}
 		if known() {

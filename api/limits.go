@@ -17,6 +17,7 @@ type limiters struct {
 	enrolls  *limiterSet // by address
 	notes    *limiterSet // refusals that are recorded, by who was refused
 	allNotes *rate.Limiter
+	waiters  chan struct{} // who waits here and is not known yet
 }
 
 // limiterEntries bounds each set: beyond it the one longest unused is dropped.
@@ -31,6 +32,7 @@ func newLimiters(c Config) *limiters {
 		enrolls:  newLimiterSet(rate.Limit(c.EnrollsPerSecond), 10*c.EnrollsPerSecond),
 		notes:    newLimiterSet(rate.Every(10*time.Second), 3),
 		allNotes: rate.NewLimiter(5, 50),
+		waiters:  make(chan struct{}, 256),
 	}
 }
 

@@ -176,7 +176,7 @@ func (s *Server) patchNode(c *call) error {
 }
 
 func (s *Server) deleteNode(c *call) error {
-	if err := c.decode(smallBody, &struct{}{}); err != nil {
+	if err := c.nothing(); err != nil {
 		return err
 	}
 	if _, err := s.propose(c, fsm.RemoveNode{Node: c.segment("id")}); err != nil {
@@ -203,7 +203,7 @@ func (s *Server) retryNode(c *call) error {
 }
 
 func (s *Server) again(c *call, resync bool) (fsm.Result, error) {
-	if err := c.decode(smallBody, &struct{}{}); err != nil {
+	if err := c.nothing(); err != nil {
 		return fsm.Result{}, err
 	}
 	if res, err := s.replayed(c); err != nil || res != nil {

@@ -66,7 +66,7 @@ func (s *Server) proofOf(r *http.Request) (p proof, found bool, err error) {
 func (s *Server) identify(c *call, p proof) (principal, error) {
 	who, found := s.lookUp(p)
 	if !found && s.mayCome(p.ref.At) {
-		if err := s.awaitIndex(c, p.ref.At); err != nil {
+		if err := s.awaitCredential(c, p.ref.At); err != nil {
 			return who, err
 		}
 		who, found = s.lookUp(p)

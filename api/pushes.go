@@ -108,7 +108,7 @@ const retryBatch = 10_000
 
 // retryPush has the failed nodes of a push try what is desired of them again.
 func (s *Server) retryPush(c *call) error {
-	if err := c.decode(smallBody, &struct{}{}); err != nil {
+	if err := c.nothing(); err != nil {
 		return err
 	}
 	if res, err := s.replayed(c); err != nil || res != nil {

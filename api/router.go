@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 )
@@ -63,15 +64,33 @@ func (s *Server) begin(next echo.HandlerFunc) echo.HandlerFunc {
 		began := s.now()
 		h := ec.Response().Header()
 		h.Set("X-Request-Id", c.id)
-		secure(h, c.Scheme() == "https" && s.overTLS(ec.Request()))
+		secure(h, s.overTLS(ec.Request()))
 		ec.Response().Before(func() { s.stamp(c) })
-		err := next(ec)
+		err := plainPath(ec.Request())
+		if err == nil {
+			err = next(ec)
+		}
 		if err != nil {
 			s.refuse(c, err)
 		}
 		s.finish(c, began)
 		return nil
 	}
+}
+
+// maxPath is the longest path in bytes, as it is sent.
+const maxPath = 2000
+
+// plainPath refuses paths whose parts could not be names of anything, and must
+// not come into a command or the audit.
+func plainPath(r *http.Request) error {
+	switch {
+	case len(r.URL.RawPath) > maxPath:
+		return failure(codeBadRequest, "the path has %d bytes, %d are allowed", len(r.URL.RawPath), maxPath)
+	case !utf8.ValidString(r.URL.Path):
+		return failure(codeBadRequest, "the path is not UTF-8")
+	}
+	return nil
 }
 
 // stamp writes what the answer tells of the state.
@@ -94,8 +113,10 @@ func (s *Server) serve(c *call) error {
 	if err := s.admit(c); err != nil {
 		return err
 	}
-	if err := s.consistent(c); err != nil {
-		return err
+	if c.route.need != permPublic {
+		if err := s.consistent(c); err != nil {
+			return err
+		}
 	}
 	return c.route.handle(s, c)
 }

@@ -110,7 +110,7 @@ func (s *Server) ownerOf(c *call) (owner string) {
 }
 
 func (s *Server) deleteToken(c *call) error {
-	if err := c.decode(smallBody, &struct{}{}); err != nil {
+	if err := c.nothing(); err != nil {
 		return err
 	}
 	if _, err := s.propose(c, fsm.RemoveToken{ID: c.segment("id")}); err != nil {

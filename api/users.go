@@ -63,7 +63,7 @@ func (s *Server) createUser(c *call) error {
 	if res, err := s.replayed(c); err != nil {
 		return err
 	} else if res == nil {
-		if err := s.changeUser(c, &u, in, true); err != nil {
+		if err := s.changeUser(c, u, nil, in); err != nil {
 			return err
 		}
 	}
@@ -88,8 +88,7 @@ func (s *Server) patchUser(c *call) error {
 		if err != nil {
 			return err
 		}
-		changed := *u
-		if err := s.changeUser(c, &changed, in, false); err != nil {
+		if err := s.changeUser(c, *u, u, in); err != nil {
 			return err
 		}
 	}
@@ -104,9 +103,10 @@ func (s *Server) userNamed(c *call, name string) (u *fsm.User, err error) {
 	return u, nil
 }
 
-// changeUser applies a request to a user and commits it.
-func (s *Server) changeUser(c *call, u *fsm.User, in userRequest, create bool) (err error) {
-	if !create { // nobody changes who is above them
+// changeUser applies a request to a user and commits it; was is the row that
+// it starts from, nil for a new user.
+func (s *Server) changeUser(c *call, u fsm.User, was *fsm.User, in userRequest) (err error) {
+	if was != nil { // nobody changes who is above them
 		if err := s.mayGrant(c, u.Role, u.Prefixes); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func (s *Server) changeUser(c *call, u *fsm.User, in userRequest, create bool) (
 			return at(err, "/password")
 		}
 	}
-	_, err = s.propose(c, fsm.PutUser{User: *u, New: create})
+	_, err = s.propose(c, fsm.PutUser{User: u, New: was == nil, Was: was})
 	return err
 }
 
@@ -161,7 +161,7 @@ func (s *Server) answerUser(c *call, status int, name string) error {
 }
 
 func (s *Server) deleteUser(c *call) error {
-	if err := c.decode(smallBody, &struct{}{}); err != nil {
+	if err := c.nothing(); err != nil {
 		return err
 	}
 	name := c.segment("user")

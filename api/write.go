@@ -106,9 +106,6 @@ func (s *Server) patchDocument(c *call) error {
 	if err := c.decode(s.documentBody(c, 1), &patch, "application/json-patch+json"); err != nil {
 		return err
 	}
-	if len(patch) == 0 {
-		return failure(codeMalformed, "the body is empty; send a JSON Patch (RFC 6902), an array of operations")
-	}
 	base, err := c.base()
 	if err != nil {
 		return err
@@ -117,7 +114,7 @@ func (s *Server) patchDocument(c *call) error {
 }
 
 func (s *Server) deleteDocument(c *call) error {
-	if err := c.decode(smallBody, &struct{}{}); err != nil {
+	if err := c.nothing(); err != nil {
 		return err
 	}
 	base, err := c.base()

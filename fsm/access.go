@@ -1,9 +1,14 @@
 package fsm
 
+import "slices"
+
 // PutUser creates a user or replaces it.
 type PutUser struct {
 	User User `cbor:"1,keyasint"`
 	New  bool `cbor:"2,keyasint,omitempty"` // refuse when the user exists
+	// Was is the row that User was made from: a row that is another by now is
+	// not overwritten. Nil overwrites any.
+	Was *User `cbor:"3,keyasint,omitempty"`
 }
 
 // RemoveUser removes a user with its login sessions and its tokens.
@@ -73,6 +78,9 @@ func (s *State) applyPutUser(c PutUser) error {
 	old := s.users[c.User.Name]
 	if c.New && old != nil {
 		return errorf(CodeConflict, "user %q exists already", c.User.Name)
+	}
+	if was := c.Was; was != nil && (old == nil || old.Password != was.Password || old.Role != was.Role || !slices.Equal(old.Prefixes, was.Prefixes)) {
+		return errorf(CodeConflict, "user %q was changed in this moment; read it again", c.User.Name)
 	}
 	if old != nil && old.Role == roleAdmin && c.User.Role != roleAdmin && s.admins() == 1 {
 		return errorf(CodeConflict, "%q is the last admin; make another one first", c.User.Name)

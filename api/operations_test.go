@@ -2,6 +2,19 @@ package api
 
 import "net/http"
 
+// operation is what the description says of a route.
+type operation struct {
+	summary string
+	query   []string // parameters, each "name: what it is"
+	headers []string // names of request headers with a meaning beyond the common ones
+	request any      // a value of the type of the body; nil = none
+	kinds   []string // media types of the body beside application/json
+	answer  any      // likewise; nil = none
+	also    any      // another form of the answer
+	status  int      // of success; 0 = 200
+	media   string   // of the answer; "" = application/json
+}
+
 // operations describes the routes for openapi.json, by method and path. Every
 // route has one, but for the handlers that are mounted here.
 func operations() map[string]operation {
@@ -47,7 +60,7 @@ func documentOperations() map[string]operation {
 		"GET " + one + "/diff":              {summary: "Compare two versions.", answer: diffAnswer{}, query: []string{"from: version; default: the one before to", "to: version; default: the current one"}},
 		"POST " + one + "/validate":         {summary: "Tell whether a content could be put, and whom it would reach.", request: validateRequest{}, answer: validateAnswer{}},
 		"POST " + one + "/rollback":         {summary: "Make an earlier content current again, as a new version.", request: rollbackRequest{}, answer: writeAnswer{}, headers: base},
-		"POST /api/v1/changes":              {summary: "Commit edits of several documents as one revision (commit: true), or tell what they would do (dry_run: true; the answer is then a DryRunAnswer).", request: changeRequest{}, answer: changeAnswer{}},
+		"POST /api/v1/changes":              {summary: "Commit edits of several documents as one revision (commit: true), or tell what they would do (dry_run: true; the answer is then a DryRunAnswer).", request: changeRequest{}, answer: changeAnswer{}, also: dryRunAnswer{}},
 		"GET /api/v1/revisions": {summary: "The version log, the newest first.", answer: page[revisionRow]{},
 			query: []string{askLimit, askCursor, "after: list what came after this revision, the oldest first"}},
 	}
