@@ -35,14 +35,6 @@ const blockSize = 512
 
 func rawValue(text []byte) value { return value{part: part{src: &source{text: text}}} }
 
-// kindOf is the kind of the value.
-func (v *value) kindOf() byte {
-	if v.open != nil {
-		return v.open.kind
-	}
-	return v.kind()
-}
-
 // look takes the value apart, if that was not done yet. It is nil for anything
 // but an object or an array.
 func (v *value) look() *container {
