@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/droverhq/drover/agent"
+	"github.com/droverhq/drover/internal/lifeline"
 	"github.com/droverhq/drover/internal/version"
 )
 
@@ -175,6 +176,9 @@ func serve(ctx context.Context, args []string, stderr io.Writer) error {
 	}
 	c, err := agent.ReadConfig(*config)
 	if err != nil {
+		return err
+	}
+	if err := lifeline.Watch(); err != nil { // a child of `drover dev` ends with it
 		return err
 	}
 	log.Info("starting", "version", version.Version, "dir", c.Dir)

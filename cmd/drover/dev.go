@@ -49,6 +49,8 @@ func (a *app) devCmd() *cobra.Command {
 	f.BoolVar(&conf.TLS, "tls", false, "serve HTTPS, by the cluster's own authority")
 	f.BoolVar(&conf.Empty, "empty", false, "without the example documents")
 	f.BoolVar(&conf.NoRestart, "no-restart", false, "what dies stays dead")
+	f.IntVar(&conf.Instances, "instances", 0, "number of webhook instances")
+	must(f.MarkHidden("instances"))
 	c.AddCommand(a.devKillCmd(&dir))
 	return c
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http"
 
+	"github.com/spf13/cobra"
+
 	"github.com/droverhq/drover/internal/client"
 )
 
@@ -75,7 +77,7 @@ func exitCode(err error) int {
 }
 
 // report prints an error with what to do next, and returns the exit code.
-func (a *app) report(err error) int {
+func (a *app) report(c *cobra.Command, err error) int {
 	if err == nil {
 		return exitDone
 	}
@@ -87,16 +89,16 @@ func (a *app) report(err error) int {
 		return exitError
 	}
 	if text := err.Error(); text != "" {
-		a.note("drover: %s%s", text, hint(err))
+		a.note("drover: %s%s", text, hint(c, err))
 	}
 	return exitCode(err)
 }
 
 // hint is what to do about errors whose text cannot know this program.
-func hint(err error) string {
+func hint(c *cobra.Command, err error) string {
 	switch {
 	case exitCode(err) == exitUsage:
-		return "\nSee drover help, or a command with --help."
+		return fmt.Sprintf("\nUsage: %s\nExamples: %s --help", c.UseLine(), c.CommandPath())
 	case client.Status(err) == http.StatusUnauthorized:
 		return "\nLog in with drover login, or give a token (--token-file, DROVER_TOKEN)."
 	case client.Code(err) == "outcome_unknown":

@@ -16,7 +16,7 @@ const helpText = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
 
-const usageText = `Usage:{{if and .Runnable (not .HasAvailableSubCommands)}}
+const usageText = `Usage:{{if and .Runnable (or (not .HasAvailableSubCommands) .HasAvailableLocalFlags)}}
   {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
   {{.CommandPath}} COMMAND{{$cmds := .Commands}}{{if eq (len .Groups) 0}}
 
@@ -40,8 +40,8 @@ func dress(root *cobra.Command) {
 	root.SetHelpTemplate(helpText)
 	root.SetUsageTemplate(usageText)
 	root.SetVersionTemplate("drover {{.Version}}\n")
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage(fmt.Errorf("%s: %w", c.CommandPath(), err))
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return usage(err)
 	})
 }
 

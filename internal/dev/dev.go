@@ -28,6 +28,7 @@ type Config struct {
 	Dir       string // absolute
 	Peers     int    // 1, 3, 5 or 7
 	Agents    int
+	Instances int // none can be run yet
 	HTTPPort  int // of the first peer; the others follow
 	TLS       bool
 	Empty     bool // no example documents
@@ -43,6 +44,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--peers %d: use 1, 3, 5 or 7; an even number tolerates no more than the odd one below it", c.Peers)
 	case c.Agents < 0 || c.Agents > 1000:
 		return fmt.Errorf("--agents %d: use 0 to 1000", c.Agents)
+	case c.Instances != 0:
+		return fmt.Errorf("--instances %d: this version runs agents only", c.Instances)
 	case c.HTTPPort < 1 || c.HTTPPort+c.Peers-1 > 65535:
 		return fmt.Errorf("--http-port %d: use 1 to %d", c.HTTPPort, 65536-c.Peers)
 	}

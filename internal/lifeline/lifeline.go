@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"syscall"
 )
 
 // Variable names the file descriptor of the pipe in the environment.
@@ -24,6 +25,7 @@ func Watch() error {
 	if err != nil || fd < 3 {
 		return fmt.Errorf("%s: %q is not the number of an inherited file", Variable, text)
 	}
+	syscall.CloseOnExec(int(fd)) // it is not for what this process starts
 	pipe := os.NewFile(uintptr(fd), "lifeline")
 	go func() {
 		_, _ = io.Copy(io.Discard, pipe) // nothing is ever written: it returns when the other end is closed
