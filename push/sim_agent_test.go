@@ -196,6 +196,7 @@ func (n *simNode) begin(c *simConn, u wire.Update) {
 	manifest, _ := document.ParseChecksum(h.Manifest)
 	refuse := func(code string) {
 		n.world.log("%s refuses %v: %s", n.id, at, code)
+		c.mismatched = code == wire.CodeBaseMismatch && !c.full
 		n.say(c, wire.Error{
 			Update: u.Update, Epoch: h.Epoch, Index: h.Index, Manifest: n.sum().String(),
 			Errors: []wire.Problem{{Stage: wire.StageVerify, Code: code, Retryable: true}},

@@ -7,6 +7,71 @@ import (
 	"github.com/droverhq/drover/fsm"
 )
 
+// checkSend is asked for every update that a peer sends.
+func (c *simConn) checkSend(f *frame) {
+	w, s := c.peer.world, c.session
+	if f.at.Less(s.last.at) {
+		w.violated("behind: an update of a state that is behind the node")
+	}
+	if row := c.peer.store; s.errorSeq > 0 {
+		row.View(func(state *fsm.State) {
+			if r := state.Row(s.ord); r.Session.ID == s.id && r.Session.Seq < s.errorSeq {
+				w.violated("error: an update before the state holds the node's error")
+			}
+		})
+	}
+	if c.mismatched && !f.full {
+		w.violated("mismatch: no full content after a base that did not match")
+	}
+	c.mismatched, c.full = false, f.full
+}
+
+// nodeView is what the rules compare before and after a command.
+type nodeView struct {
+	session  fsm.Session
+	accepted *fsm.Versions
+	desired  []string
+	fallen   []string
+}
+
+func (w *world) fleetView() map[string]nodeView {
+	out := map[string]nodeView{}
+	w.reference.View(func(s *fsm.State) {
+		for n := range s.Nodes {
+			row := s.Row(n.Ordinal)
+			v := nodeView{session: row.Session, accepted: row.Accepted, fallen: s.FellBack(n.Ordinal)}
+			for _, e := range s.Desired(n.Ordinal).Entries {
+				v.desired = append(v.desired, e.Document)
+			}
+			out[n.ID] = v
+		}
+	})
+	return out
+}
+
+// checkStep compares the rows before and after a command.
+func (w *world) checkStep(before map[string]nodeView, res fsm.Result) {
+	for id, now := range w.fleetView() {
+		was := before[id]
+		if now.session.Connection < was.session.Connection {
+			w.violated("session: one with a lower connection number took over")
+		}
+		if now.session.ID == was.session.ID && now.session.Seq < was.session.Seq {
+			w.violated("session: an older report was taken")
+		}
+		for _, doc := range now.desired {
+			if !slices.Contains(was.desired, doc) && now.accepted.Of(doc) != 0 {
+				w.violated("accepted: of a document that had left the node")
+			}
+		}
+		for _, e := range res.Outcome.Edits {
+			if !e.Unchanged && slices.Contains(now.fallen, e.Document) {
+				w.violated("refusal: a newer version is not tried")
+			}
+		}
+	}
+}
+
 // checkUpdate is asked whenever a node takes an update: was this ever wanted,
 // and is every revision in it whole?
 func (w *world) checkUpdate(n *simNode, at fsm.Position, manifest fsm.Sum, next generation) {

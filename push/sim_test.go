@@ -180,7 +180,7 @@ func (w *world) nodeConn(n *simNode, c *simConn) {
 		!w.faults && !reached:
 		c.nodeOpen = false
 		n.forget(c)
-	case n.job == nil && c.said != n.sum() && w.chance(.3):
+	case w.keeps("tell") && n.job == nil && c.said != n.sum() && w.chance(.3):
 		n.say(c, n.status("drift"))
 	}
 }
@@ -238,7 +238,7 @@ func (w *world) retryAll() {
 }
 
 func (w *world) fault(p *simPeer, n *simNode) {
-	switch w.rand.IntN(9) {
+	switch w.rand.IntN(10) {
 	case 0:
 		if p.up {
 			p.crash()
@@ -268,6 +268,10 @@ func (w *world) fault(p *simPeer, n *simNode) {
 	case 7:
 		w.machineSnapshot(n)
 	case 8:
+		if len(w.late) > 0 {
+			w.appendEntry(w.late[w.rand.IntN(len(w.late))])
+		}
+	case 9:
 		w.append(fsm.Command{Body: fsm.SetLiveness{Alive: w.aliveIDs()}})
 	}
 }

@@ -44,6 +44,7 @@ type simLog struct {
 	reference *fsm.Store           // has applied the whole log
 	wanted    []map[string]fsm.Sum // what each node is wanted to hold
 	appended  []int                // the step at which it was appended
+	late      [][]byte             // entries that will reach the log once more
 }
 
 // story is what a seed is asked to do without and what came of it.
@@ -95,15 +96,21 @@ type simConn struct {
 	toPeer             []wire.Message
 	audience           string
 	said               fsm.Sum
+	full               bool // the last update was
+	mismatched         bool // the node has said that the base of a delta did not match
 }
 
 func (c *simConn) send(f *frame) {
 	c.peer.world.sends++
+	c.checkSend(f)
 	c.toNode = append(c.toNode, f.data)
 	c.peer.world.log("peer %d sends %s %v base %s, manifest %s full=%v", c.peer.number, c.node.id, f.at, short(c.session.last.manifest), short(f.manifest), f.full)
 }
 
 func (c *simConn) tell(m wire.Message) {
+	if g, ok := m.(wire.Goaway); ok && g.Connection < c.session.hello.Connection {
+		c.peer.world.violated("goaway: it does not tell the highest connection number")
+	}
 	data, err := wire.Encode(m)
 	if err != nil {
 		panic(err)
@@ -116,7 +123,7 @@ func (c *simConn) close(int, string) { c.peerOpen = false }
 func newWorld(seed uint64, s story) *world {
 	w := &world{rand: rand.New(rand.NewPCG(seed, 1)), story: s, faults: true}
 	w.found = map[string]int{}
-	w.simLog = simLog{[][]byte{nil}, fsm.NewStore(), []map[string]fsm.Sum{nil}, []int{0}}
+	w.simLog = simLog{[][]byte{nil}, fsm.NewStore(), []map[string]fsm.Sum{nil}, []int{0}, nil}
 	w.append(fsm.Command{Body: fsm.CreateCluster{ID: "sim", Name: "sim"}})
 	w.append(fsm.Command{Body: fsm.CreateEnrollToken{Token: fsm.EnrollToken{ID: "t", Hash: []byte("h"), Uses: 9, Expires: 1 << 60}}})
 	settings := *fsm.DefaultSettings()
@@ -183,6 +190,7 @@ func (w *world) append(c fsm.Command) fsm.Result {
 
 func (w *world) appendEntry(entry []byte) fsm.Result {
 	w.entries = append(w.entries, entry)
+	before := w.fleetView()
 	res := w.reference.Apply(uint64(len(w.entries)-1), 1, entry)
 	wanted := map[string]fsm.Sum{}
 	w.reference.View(func(s *fsm.State) {
@@ -192,6 +200,7 @@ func (w *world) appendEntry(entry []byte) fsm.Result {
 	})
 	w.wanted = append(w.wanted, wanted)
 	w.appended = append(w.appended, w.step)
+	w.checkStep(before, res)
 	return res
 }
 
@@ -407,7 +416,7 @@ func (w *world) commitProposal(p *simPeer) {
 	w.appendEntry(pr.entry)
 	pr.at = len(w.entries) - 1
 	w.log("log %d: reports of peer %d: %d single, %d groups", pr.at, p.number, len(pr.said.command.Single), len(pr.said.command.Acks))
-	if w.faults && w.chance(.05) {
-		w.appendEntry(pr.entry) // it reached the log twice
+	if w.faults && w.chance(.2) {
+		w.late = append(w.late, pr.entry) // it was sent twice, and comes again some time
 	}
 }
