@@ -38,6 +38,14 @@ describe("reduceEvent", () => {
     );
   });
 
+  test("a removed node is not patched; the lists are read again", () => {
+    const data = { nodes: [acked("edge-1"), { ...acked("edge-2"), removed: true }] };
+    expect(reduceEvent("node", JSON.stringify(data))[0]).toEqual({ do: "nodes", nodes: [acked("edge-1")] });
+    const asked = refetched("node", data);
+    expect(asked).toEqual(expect.arrayContaining([JSON.stringify(keys.nodeList), JSON.stringify(keys.fleet)]));
+    expect(asked).not.toContain(JSON.stringify(keys.node("edge-2")));
+  });
+
   test("the counts of a push are asked for at most every 250 ms", () => {
     const steps = reduceEvent("node", JSON.stringify({ nodes: [acked("edge-1")] }));
     expect(steps).toContainEqual({ do: "refetch", key: ["pushes", "one"], within: 250 });

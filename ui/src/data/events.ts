@@ -8,6 +8,8 @@ export interface NodeChange {
   status: Status;
   connected: boolean;
   in_sync: boolean;
+  /** It is no node any more; the rest says nothing then. */
+  removed?: boolean;
 }
 
 export interface PushChange {
@@ -96,10 +98,20 @@ function nodeSteps(data: Record<string, unknown>): Step[] {
       { do: "refetch", key: [...keys.pushes, "targets"], within: listWithin },
     ];
   }
-  const nodes = data.nodes as NodeChange[];
+  const all = data.nodes as NodeChange[];
+  const nodes = all.filter((n) => !n.removed);
+  // A row that goes, or a node that nobody has seen yet, changes the totals: those are read again.
+  const gone: Step[] =
+    nodes.length < all.length
+      ? [
+          { do: "refetch", key: keys.nodeList, within: listWithin },
+          { do: "refetch", key: keys.fleet, within: listWithin },
+        ]
+      : [];
   return [
     { do: "nodes", nodes },
     ...common,
+    ...gone,
     ...nodes.slice(0, 20).map((n): Step => ({ do: "refetch", key: keys.node(n.id), within: listWithin })),
   ];
 }

@@ -132,6 +132,12 @@ export class Live {
     this.client.setQueriesData<Fleet>({ queryKey: keys.fleet, predicate: this.liveFleet }, (fleet) =>
       fleet ? patchFleet(fleet, changes) : fleet,
     );
+    // A node that the whole fleet does not hold was enrolled just now.
+    const whole = this.client.getQueryData<Fleet>([...keys.fleet, {}]);
+    if (whole && whole.total === whole.cells.length) {
+      const known = new Set(whole.cells.map(([id]) => id));
+      if (nodes.some((n) => !known.has(n.id))) this.refetch(keys.fleet, 1000);
+    }
     this.patchList<NodeRow>(keys.nodeList, (r) => r.id, changes, "nodes");
     for (const [key, push] of this.client.getQueriesData<PushRow>({ queryKey: [...keys.pushes, "one"] })) {
       if (!push || finished(push.state)) continue;

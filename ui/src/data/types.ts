@@ -127,6 +127,8 @@ export interface PushRow {
   author: string;
   started: string;
   finished?: string;
+  /** The id of the push that took over. */
+  superseded_by?: string;
   actions?: string[];
 }
 
@@ -177,6 +179,7 @@ export interface NodeRow {
   kind: string;
   labels: Record<string, string>;
   facts?: Record<string, unknown>;
+  agent_version?: string;
   connected: boolean;
   peer?: string;
   desired?: { revision?: number; manifest?: string };
@@ -246,6 +249,7 @@ export interface AuditEntry {
   action: string;
   object: string;
   detail?: unknown;
+  /** "done", or the code of the refusal. */
   outcome: string;
   request_id?: string;
   revision?: number;

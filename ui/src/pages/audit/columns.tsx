@@ -5,8 +5,6 @@ import type { Column } from "../../parts/DataTable";
 import { StatusMark } from "../../parts/Glyph";
 import { Time } from "../../parts/Time";
 
-const good = (outcome: string) => outcome === "ok" || outcome === "success" || outcome === "allowed" || outcome === "";
-
 export const columns: Column<AuditEntry>[] = [
   { head: "Entry", width: "64px", cell: (r) => <span className="mono">{r.seq}</span> },
   { head: "When", width: "88px", phone: "64px", cell: (r) => <Time at={r.time} /> },
@@ -36,7 +34,7 @@ export const columns: Column<AuditEntry>[] = [
     head: "Outcome",
     width: "104px",
     phone: "88px",
-    cell: (r) => <StatusMark status={good(r.outcome) ? "acked" : "reverted"} word={r.outcome || "ok"} />,
+    cell: (r) => <StatusMark status={r.outcome === "done" ? "acked" : "reverted"} word={r.outcome} />,
   },
   {
     head: "Request",

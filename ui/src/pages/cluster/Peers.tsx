@@ -40,7 +40,7 @@ function columnsFor(act: (what: string) => void, why?: string): Column<Peer>[] {
         </span>
       ),
     },
-    { head: "Nodes", width: "64px", end: true, cell: (p) => number(p.sessions) },
+    { head: "Nodes", width: "64px", end: true, cell: (p) => (p.sessions === undefined ? "–" : number(p.sessions)) },
     { head: "Version", width: "72px", cell: (p) => p.version || "–" },
     { head: "Address", width: "minmax(120px,1.6fr)", cell: (p) => <span className="mono">{p.address || p.url || "–"}</span> },
     {

@@ -51,6 +51,7 @@ function Shown({ node }: { node: NodeFull }) {
             ["Kind", node.kind],
             ["Labels", <code key="l">{formatLabels(node.labels) || "none"}</code>],
             ["Connection", node.connected ? `connected to ${node.peer || "a controller"}` : "not connected"],
+            ["Agent", node.agent_version || "–"],
             ["Enrolled", <Time key="e" at={node.enrolled} />],
             ...Object.entries(node.facts ?? {}).map(
               ([key, value]): [string, React.ReactNode] => [

@@ -2,7 +2,6 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link, useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useWhyNot } from "../../app/may";
 import { fleetQuery, pushQuery, retryPush } from "../../data/fleet";
-import { finished } from "../../data/events";
 import { keys } from "../../data/keys";
 import type { PushRow } from "../../data/types";
 import { duration } from "../../lib/time";
@@ -105,6 +104,15 @@ function About({ push }: { push: PushRow }) {
             {took !== undefined ? `, after ${duration(took)}` : ""}
           </>
         ) : null}
+        {push.superseded_by ? (
+          <>
+            {" "}
+            · superseded by{" "}
+            <Link to="/pushes/$id" params={{ id: push.superseded_by }}>
+              revision {push.superseded_by}
+            </Link>
+          </>
+        ) : null}
         {" · "}
         {push.documents.map((name, i) => (
           <span key={name}>
@@ -122,7 +130,7 @@ function About({ push }: { push: PushRow }) {
 function Retry({ push }: { push: PushRow }) {
   const why = useWhyNot("pushes.retry");
   const client = useQueryClient();
-  const failed = (push.counts.dead_letter ?? 0) + (push.counts.reverted ?? 0);
+  const failed = (push.counts.dead_letter ?? 0) + (push.counts.reverted ?? 0) + (push.counts.retrying ?? 0);
   const run = useMutation({
     mutationFn: () => retryPush(push.id),
     onSuccess: ({ retried }) => {
@@ -131,7 +139,7 @@ function Retry({ push }: { push: PushRow }) {
     },
     onError: (error) => notify(`Not retried: ${error.message}`, true),
   });
-  if (failed === 0 || (push.actions && !push.actions.includes("retry") && finished(push.state) && !why)) return null;
+  if (failed === 0) return null;
   return (
     <Button kind="primary" why={why} busy={run.isPending} onClick={() => run.mutate()}>
       Retry {number(failed)}
