@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 const (
@@ -116,9 +117,8 @@ func View(dir string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{root: root, all: map[int]*Generation{}, step: func(string) error { return errors.New("this is a view") }}
-	if lock, err := root.Open(lockFile); err == nil {
-		s.lock = lock
-		s.InUse = syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+	if s.InUse, err = locked(root); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.read(false); err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -166,7 +166,7 @@ func (s *Store) load() error {
 		return err
 	}
 	s.lock = lock
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	if err := takeLock(lock); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrLocked, s.root.Name(), err)
 	}
 	if err := s.root.Mkdir(generations, 0o755); err == nil {
@@ -208,6 +208,34 @@ func (s *Store) newestGood() *Generation {
 		}
 	}
 	return newest
+}
+
+// takeLock waits a moment: a process that looks at the lock (View), or that is
+// ending, gives it back soon.
+func takeLock(lock *os.File) error {
+	const tries, pause = 20, 50 * time.Millisecond
+	var err error
+	for range tries {
+		if err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err == nil {
+			return nil
+		}
+		time.Sleep(pause)
+	}
+	return err
+}
+
+// locked tells whether a process has the directory. Closing the file gives the
+// lock that it took for that back.
+func locked(root *os.Root) (inUse bool, err error) {
+	lock, err := root.Open(lockFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, lock.Close()) }()
+	return syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil, nil
 }
 
 func (s *Store) loadAccepted() error {
