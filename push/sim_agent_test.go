@@ -250,6 +250,9 @@ func (n *simNode) advance() {
 	changed := n.changedBy(j)
 	if len(changed) == 0 && len(n.drifted) == 0 { // nothing to switch: keep the number and answer
 		n.high, n.highSum, n.gen.at = j.next.at, manifestSum(n.have(j.next)), j.next.at
+		if j.next.at.Less(n.highestRun) {
+			w.violated("order: the node accepts an older (epoch, index) than before")
+		}
 		n.highestRun = j.next.at
 		n.finish()
 		return
@@ -351,6 +354,14 @@ func (n *simNode) start() {
 			n.run(j.before, false)
 		}
 		n.interrupted = n.world.keeps("interrupted")
+	}
+}
+
+// drift is somebody changing a file on the node.
+func (n *simNode) drift() {
+	if targets := sortedKeys(n.gen.docs); n.job == nil && n.up && len(targets) > 0 {
+		n.drifted[targets[n.world.rand.IntN(len(targets))]] = true
+		n.history = append(n.history, moment{n.world.step, n.sum()})
 	}
 }
 

@@ -261,9 +261,8 @@ func (w *world) fault(p *simPeer, n *simNode) {
 			n.forget(n.conns[0])
 		}
 	case 6:
-		if targets := sortedKeys(n.gen.docs); n.job == nil && n.up && len(targets) > 0 && w.chance(.4) {
-			n.drifted[targets[w.rand.IntN(len(targets))]] = true
-			n.history = append(n.history, moment{w.step, n.sum()})
+		if w.chance(.4) {
+			n.drift()
 		}
 	case 7:
 		w.machineSnapshot(n)
@@ -333,6 +332,7 @@ func (w *world) heal() {
 		}
 	}
 	w.append(fsm.Command{Body: fsm.SetLiveness{Alive: w.aliveIDs()}})
+	w.nodes[w.rand.IntN(simNodes)].drift()
 	if w.chance(.5) {
 		w.retryAll()
 		return
