@@ -9,7 +9,8 @@ import type { AuditEntry, AuditVerdict, Cluster, Role, TokenRow, UserRow } from 
 export const clusterQuery = queryOptions({
   queryKey: keys.cluster,
   queryFn: ({ signal }) => get<Cluster>("/cluster", signal),
-  refetchInterval: 5_000,
+  // An election takes a moment: as soon as it is over, people may write again.
+  refetchInterval: ({ state }) => (state.data?.quorum === false || state.error ? 1_000 : 5_000),
   retry: false,
 });
 

@@ -29,7 +29,7 @@ export function EnrollDialog({ why, onClose }: { why?: string; onClose: () => vo
   if (make.data) {
     return (
       <Dialog open onClose={onClose} title="Enrolment token" wide description="Shown once. Run this on the machine that becomes the node:">
-        <Copy label="Command" text={enrolCommand(location.origin, make.data.token)} />
+        <Copy label="Command" text={enrolCommand(location.origin, make.data.token, node.trim())} />
         <p>
           Then start the agent: <code>drover-agent run --config /etc/drover/agent.yaml</code>.
           {make.data.expires ? (
@@ -98,7 +98,8 @@ export function EnrollDialog({ why, onClose }: { why?: string; onClose: () => vo
 }
 
 /** The one command; a controller with TLS must be known to the agent by its CA. */
-function enrolCommand(origin: string, token: string): string {
+function enrolCommand(origin: string, token: string, node: string): string {
   const ca = origin.startsWith("https:") ? " --ca /etc/drover/ca.pem" : "";
-  return `drover-agent enroll --addr ${origin}${ca} --token ${token}`;
+  const name = node ? ` --node ${node}` : "";
+  return `drover-agent enroll --addr ${origin}${ca}${name} --token ${token}`;
 }
