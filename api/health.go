@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/droverhq/drover/fsm"
 )
@@ -24,6 +25,10 @@ func (s *Server) readyz(c *call) error {
 	return c.answer(http.StatusServiceUnavailable, out)
 }
 
+// noQuorumAfter is how long requests wait for a new leader; load balancers need
+// not move clients for the moment that an election takes.
+const noQuorumAfter = 2 * time.Second
+
 func (s *Server) unready(c *call) (reasons []reason) {
 	add := func(code, message string) { reasons = append(reasons, reason{Code: code, Message: message}) }
 	if s.draining.Load() {
@@ -34,7 +39,7 @@ func (s *Server) unready(c *call) (reasons []reason) {
 	if !created {
 		add("no_state", "this controller has not received the cluster's state yet")
 	}
-	if standing := s.deps.Control.Standing(); standing.Leader == "" {
+	if standing := s.deps.Control.Standing(); standing.Leader == "" && s.now().Sub(standing.Since) >= noQuorumAfter {
 		add(codeNoQuorum, "there is no leader since "+timeText(standing.Since.UnixMilli())+"; writes are refused, reads are served as of then")
 	}
 	if s.deps.Ready != nil {

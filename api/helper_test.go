@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,6 +32,8 @@ type single struct {
 	index  uint64
 	down   error
 	before func(fsm.Command)
+	keep   bool // the entries, in log
+	log    [][]byte
 }
 
 func (p *single) Propose(_ context.Context, c fsm.Command) (fsm.Result, error) {
@@ -48,6 +51,9 @@ func (p *single) Propose(_ context.Context, c fsm.Command) (fsm.Result, error) {
 	defer p.mu.Unlock()
 	if p.down != nil {
 		return fsm.Result{}, p.down
+	}
+	if p.keep {
+		p.log = append(p.log, entry)
 	}
 	p.index++
 	res := p.store.Apply(p.index, 1, entry)
@@ -103,28 +109,32 @@ func (a *alone) Change(_ context.Context, action, name string, _ fsm.Actor) erro
 
 // world is a Server over a real Store, with a user of every role.
 type world struct {
-	t        *testing.T
+	t        testing.TB
 	server   *Server
 	proposer *single
 	control  *alone
 	store    *fsm.Store
 	handler  http.Handler
 	tokens   map[string]string // by role
-	log      *bytes.Buffer
+	log      *lockedBuffer
+	skew     atomic.Int64 // how far the server's clock is ahead, in nanoseconds
 }
+
+// sleep moves the server's clock on.
+func (w *world) sleep(d time.Duration) { w.skew.Add(int64(d)) }
 
 // cheap keeps the tests fast: the passwords in them are no secrets.
 var cheap = credential.Cost{Memory: 64, Time: 1, Threads: 1}
 
 const testPassword = "correct horse"
 
-func newWorld(t *testing.T, change ...func(*Config, *Deps)) *world {
+func newWorld(t testing.TB, change ...func(*Config, *Deps)) *world {
 	t.Helper()
-	w := &world{t: t, store: fsm.NewStore(), control: &alone{}, tokens: map[string]string{}, log: &bytes.Buffer{}}
+	w := &world{t: t, store: fsm.NewStore(), control: &alone{}, tokens: map[string]string{}, log: &lockedBuffer{}}
 	w.proposer = &single{store: w.store}
 	w.control.standing = Standing{Self: "p1", Leader: "p1", Term: 1, Since: time.Now()}
 	conf := Config{PasswordCost: cheap, Coalesce: time.Millisecond}
-	deps := Deps{Store: w.store, Proposer: w.proposer, Control: w.control, Log: slog.New(slog.NewTextHandler(&lockedWriter{w: w.log}, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	deps := Deps{Store: w.store, Proposer: w.proposer, Control: w.control, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, f := range change {
 		f(&conf, &deps)
 	}
@@ -132,6 +142,7 @@ func newWorld(t *testing.T, change ...func(*Config, *Deps)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.now = func() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) }
 	w.server, w.handler = s, s.Handler()
 	w.populate()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -147,15 +158,21 @@ func newWorld(t *testing.T, change ...func(*Config, *Deps)) *world {
 	return w
 }
 
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
 }
 
-func (l *lockedWriter) Write(b []byte) (int, error) {
+func (l *lockedBuffer) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.w.Write(b)
+	return l.buf.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 func (w *world) populate() {
@@ -199,8 +216,14 @@ type request struct {
 
 func (w *world) do(r request) *httptest.ResponseRecorder {
 	w.t.Helper()
+	return w.serve(w.build(r))
+}
+
+func (w *world) serve(q *http.Request) *httptest.ResponseRecorder { return serveWith(w.server, q) }
+
+func serveWith(s *Server, q *http.Request) *httptest.ResponseRecorder {
 	rec := httptest.NewRecorder()
-	w.handler.ServeHTTP(rec, w.build(r))
+	s.Handler().ServeHTTP(rec, q)
 	return rec
 }
 
@@ -258,7 +281,7 @@ func (w *world) refused(status int, code string, r request) map[string]any {
 	return got
 }
 
-func object(t *testing.T, rec *httptest.ResponseRecorder) map[string]any {
+func object(t testing.TB, rec *httptest.ResponseRecorder) map[string]any {
 	t.Helper()
 	if rec.Body.Len() == 0 {
 		return nil
@@ -287,4 +310,40 @@ func items(v map[string]any) []map[string]any {
 		out[i] = list[i].(map[string]any)
 	}
 	return out
+}
+
+// session logs a user in and returns its cookie.
+func (w *world) session(user string) string {
+	w.t.Helper()
+	rec := w.do(request{method: "POST", path: loginPath, as: "-", body: `{"user":"` + user + `","password":"` + testPassword + `"}`})
+	if rec.Code != http.StatusOK {
+		w.t.Fatalf("login: %d %s", rec.Code, rec.Body)
+	}
+	return rec.Result().Cookies()[0].Value
+}
+
+// audit waits until the audit has an entry that fits.
+func (w *world) audit(fits func(*fsm.AuditEntry) bool) *fsm.AuditEntry {
+	w.t.Helper()
+	deadline := time.NewTimer(5 * time.Second)
+	defer deadline.Stop()
+	for {
+		moved := w.store.Watch().Changed()
+		var found *fsm.AuditEntry
+		w.store.View(func(st *fsm.State) {
+			for _, e := range st.Audit() {
+				if fits(e) {
+					found = e
+				}
+			}
+		})
+		if found != nil {
+			return found
+		}
+		select {
+		case <-moved:
+		case <-deadline.C:
+			w.t.Fatal("the audit has no such entry")
+		}
+	}
 }
