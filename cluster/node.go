@@ -196,7 +196,7 @@ func (n *Node) Ready() error {
 	case !r.caughtUp.Load():
 		return errNoState
 	}
-	if ok, _ := n.Quorum(); !ok {
+	if ok, lost := n.Quorum(); !ok && lost >= NoQuorumAfter { // before that, requests wait
 		return ErrNoQuorum
 	}
 	return nil

@@ -16,7 +16,7 @@ const helpText = `{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}
 
 {{end}}{{if or .Runnable .HasSubCommands}}{{.UsageString}}{{end}}`
 
-const usageText = `Usage:{{if and .Runnable (or (not .HasAvailableSubCommands) .HasAvailableLocalFlags)}}
+const usageText = `Usage:{{if and .Runnable (ne (index .Annotations "group") "yes")}}
   {{.UseLine}}{{end}}{{if .HasAvailableSubCommands}}
   {{.CommandPath}} COMMAND{{$cmds := .Commands}}{{if eq (len .Groups) 0}}
 
@@ -49,7 +49,9 @@ func dress(root *cobra.Command) {
 func group(use, short, example string, commands ...*cobra.Command) *cobra.Command {
 	g := &cobra.Command{
 		Use: use, Short: short, Example: example,
-		Args: cobra.ArbitraryArgs,
+		Annotations:           map[string]string{"group": "yes"}, // it shows help and does nothing
+		DisableFlagsInUseLine: true,
+		Args:                  cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return c.Help()
