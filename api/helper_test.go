@@ -347,3 +347,10 @@ func (w *world) audit(fits func(*fsm.AuditEntry) bool) *fsm.AuditEntry {
 		}
 	}
 }
+
+// enroll makes a node with a key of its own.
+func (w *world) enroll(id string, labels map[string]string) {
+	w.t.Helper()
+	w.must(fsm.CreateEnrollToken{Token: fsm.EnrollToken{ID: "e" + id, Hash: []byte(id), Labels: labels, Uses: 1, Expires: time.Now().Add(time.Hour).UnixMilli()}})
+	w.must(fsm.EnrollNode{TokenID: "e" + id, TokenHash: []byte(id), Node: id, PublicKey: []byte(id)})
+}
