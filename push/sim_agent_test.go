@@ -216,7 +216,7 @@ func (n *simNode) begin(c *simConn, u wire.Update) {
 		n.world.violated("content: the manifest does not come out")
 		return
 	}
-	n.world.checkUpdate(n, at, manifest, next)
+	n.world.checkUpdate(n, at, h, next)
 	n.job = &job{update: u, header: h, next: next, before: n.gen, conn: c}
 }
 

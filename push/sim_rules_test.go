@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/wire"
 )
 
 // checkSend is asked for every update that a peer sends.
@@ -74,9 +75,13 @@ func (w *world) checkStep(before map[string]nodeView, res fsm.Result) {
 
 // checkUpdate is asked whenever a node takes an update: was this ever wanted,
 // and is every revision in it whole?
-func (w *world) checkUpdate(n *simNode, at fsm.Position, manifest fsm.Sum, next generation) {
-	if w.wanted[at.Index][n.id] != manifest {
+func (w *world) checkUpdate(n *simNode, at fsm.Position, h wire.Header, next generation) {
+	want := w.wanted[at.Index][n.id]
+	if want.manifest.String() != h.Manifest {
 		w.violated("wanted: the node applies what no state wanted at that index")
+	}
+	if want.audience.String() != h.Audience {
+		w.violated("audience: an update for another audience than the node's")
 	}
 	for a := range simDocs {
 		for b := range simDocs {

@@ -42,10 +42,13 @@ type world struct {
 type simLog struct {
 	entries   [][]byte
 	reference *fsm.Store           // has applied the whole log
-	wanted    []map[string]fsm.Sum // what each node is wanted to hold
+	wanted    []map[string]wanting // what each node is wanted to hold
 	appended  []int                // the step at which it was appended
 	late      [][]byte             // entries that will reach the log once more
 }
+
+// wanting is what a node is wanted to hold, and to whom that may be sent.
+type wanting struct{ manifest, audience fsm.Sum }
 
 // story is what a seed is asked to do without and what came of it.
 type story struct {
@@ -123,7 +126,7 @@ func (c *simConn) close(int, string) { c.peerOpen = false }
 func newWorld(seed uint64, s story) *world {
 	w := &world{rand: rand.New(rand.NewPCG(seed, 1)), story: s, faults: true}
 	w.found = map[string]int{}
-	w.simLog = simLog{[][]byte{nil}, fsm.NewStore(), []map[string]fsm.Sum{nil}, []int{0}, nil}
+	w.simLog = simLog{[][]byte{nil}, fsm.NewStore(), []map[string]wanting{nil}, []int{0}, nil}
 	w.append(fsm.Command{Body: fsm.CreateCluster{ID: "sim", Name: "sim"}})
 	w.append(fsm.Command{Body: fsm.CreateEnrollToken{Token: fsm.EnrollToken{ID: "t", Hash: []byte("h"), Uses: 9, Expires: 1 << 60}}})
 	settings := *fsm.DefaultSettings()
@@ -192,10 +195,10 @@ func (w *world) appendEntry(entry []byte) fsm.Result {
 	w.entries = append(w.entries, entry)
 	before := w.fleetView()
 	res := w.reference.Apply(uint64(len(w.entries)-1), 1, entry)
-	wanted := map[string]fsm.Sum{}
+	wanted := map[string]wanting{}
 	w.reference.View(func(s *fsm.State) {
 		for n := range s.Nodes {
-			wanted[n.ID] = s.Wanted(n.Ordinal).Sum
+			wanted[n.ID] = wanting{s.Wanted(n.Ordinal).Sum, s.AudienceOf(n.Ordinal).ID}
 		}
 	})
 	w.wanted = append(w.wanted, wanted)
