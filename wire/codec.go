@@ -19,7 +19,8 @@ var ErrMalformed = errors.New("malformed frame")
 
 // Encode writes a frame with "type" as its first member.
 func Encode(m Message) ([]byte, error) {
-	body, err := json.Marshal(m)
+	// Content stays as it was written, and equal messages are equal bytes.
+	body, err := json.Marshal(m, jsontext.PreserveRawStrings(true), json.Deterministic(true))
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", m.Kind(), err)
 	}
@@ -93,7 +94,7 @@ func typeOf(frame []byte) (string, error) {
 		return "", fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	var kind string
-	if err := json.Unmarshal(head.Type, &kind); err != nil {
+	if err := json.Unmarshal(head.Type, &kind); err != nil || head.Type.Kind() != '"' {
 		return "", fmt.Errorf("%w: the member \"type\" is missing or no string", ErrMalformed)
 	}
 	return kind, nil

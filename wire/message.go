@@ -41,8 +41,8 @@ type Hello struct {
 	Nonce        string            `json:"nonce"`
 }
 
-// Ack says that the update runs: sent after the self-check, never before.
-// Epoch and Index are those of the update, now the highest accepted.
+// Ack says that the update runs: sent after the self-check, never before. The
+// position of the update is now the highest accepted.
 type Ack struct {
 	Seq       uint64 `json:"seq"`
 	Update    string `json:"update"`

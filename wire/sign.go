@@ -109,6 +109,9 @@ func Base64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }
 
 // FromBase64 reads what Base64 wrote and refuses any other spelling of it.
 func FromBase64(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") { // which the decoder would skip
+		return nil, errors.New("no base64url without padding: it has a line feed")
+	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(s)
 	if err != nil {
 		return nil, fmt.Errorf("no base64url without padding: %w", err)
