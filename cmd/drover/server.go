@@ -102,7 +102,8 @@ func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
-	delivery := push.New(push.Config{Peer: id}, push.Deps{Store: store, Cluster: node, Sign: signer(node, log), Log: log})
+	keys := &signer{}
+	delivery := push.New(push.Config{Peer: id}, push.Deps{Store: store, Cluster: node, Sign: keys.Sign, Log: log})
 	node.Duty("end pushes", delivery.EndPushes)
 	node.Duty("retention", delivery.Prune)
 
@@ -112,7 +113,7 @@ func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 	}
 	front, err := api.New(api.Config{TrustedProxies: proxies}, api.Deps{
 		Store: store, Proposer: proposer{node}, Control: &control{node: node, store: store, name: conf.Name, address: conf.Peer.Advertise},
-		Log: log, Agents: delivery.Handler(), UI: ui.Handler(), Ready: notReady(node),
+		Log: log, Agents: keys.gate(delivery.Handler()), UI: ui.Handler(), Ready: notReady(node),
 	})
 	if err != nil {
 		return err
@@ -133,6 +134,7 @@ func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 		return err
 	})
 	g.Go(func() error { return samePeer(work, node, id) })
+	g.Go(func() error { return keys.Run(work, node) })
 	g.Go(func() error { return delivery.Run(work) })
 	g.Go(func() error { return front.Run(work) })
 	g.Go(func() error { return listen(web, listener, !conf.plain()) })

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
-	"log/slog"
+	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/droverhq/drover/api"
@@ -16,17 +18,45 @@ import (
 // The parts of a server do not know each other; what one needs of another is
 // put together here.
 
-// signer signs with the cluster's key, which is in the replicated state: a peer
-// that has none yet has no sessions either.
-func signer(node *cluster.Node, log *slog.Logger) func(string) string {
-	return func(text string) string {
+// signer signs with the cluster's key. The key is in the replicated state; it
+// is read once, because delivery signs while it holds that state's lock, which
+// must not be asked for twice.
+type signer struct {
+	key atomic.Pointer[ed25519.PrivateKey]
+}
+
+// Sign signs a text. It is called for sessions only, and gate admits none
+// before the key is there.
+func (s *signer) Sign(text string) string { return wire.Sign(*s.key.Load(), text) }
+
+// Run reads the key as soon as this peer has the state that it is in.
+func (s *signer) Run(ctx context.Context, node *cluster.Node) error {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
 		key, err := node.SigningKey()
-		if err != nil {
-			log.Error("an update could not be signed; agents refuse it", "err", err)
-			return ""
+		if err == nil {
+			s.key.Store(&key)
+			return nil
 		}
-		return wire.Sign(key, text)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
 	}
+}
+
+// gate keeps agents out until the key is there.
+func (s *signer) gate(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.key.Load() == nil {
+			w.Header().Set("Retry-After", "1")
+			http.Error(w, "this controller has not received the cluster's state yet", http.StatusServiceUnavailable)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // proposer gives package api the cluster, in its own words for what failed.

@@ -69,6 +69,9 @@ func newFleet(t *testing.T, peers int, args ...string) *fleet {
 	f := &fleet{t: t, bin: bin, dir: dir}
 	f.args = append([]string{"dev", "--dir", dir, "--peers", fmt.Sprint(peers), "--http-port", fmt.Sprint(freePorts(t, peers))}, args...)
 	t.Cleanup(func() {
+		if t.Failed() {
+			f.dumpHung()
+		}
 		f.stop()
 		if t.Failed() {
 			f.showLogs()
@@ -160,6 +163,34 @@ func (f *fleet) stop() time.Duration {
 	}
 	f.cmd = nil
 	return time.Since(began)
+}
+
+// dumpHung makes peers that do not answer say what their goroutines do.
+func (f *fleet) dumpHung() {
+	file, err := dev.Read(f.dir)
+	if err != nil || f.cmd == nil {
+		return
+	}
+	for _, p := range file.Peers {
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		req, _ := http.NewRequestWithContext(ctx, http.MethodGet, p.URL+"/livez", nil)
+		resp, err := http.DefaultClient.Do(req)
+		cancel()
+		if err == nil {
+			_ = resp.Body.Close()
+			continue
+		}
+		if file.CA != "" || syscall.Kill(p.PID, syscall.SIGQUIT) != nil {
+			continue
+		}
+		for tick, i := time.Tick(20*time.Millisecond), 0; !gone(p.PID) && i < 150; i++ {
+			<-tick
+		}
+		text, _ := os.ReadFile(filepath.Join(f.dir, p.Name+".log"))
+		if i := bytes.LastIndex(text, []byte("SIGQUIT")); i >= 0 {
+			f.t.Logf("%s hung:\n%s", p.Name, text[i:min(len(text), i+200_000)])
+		}
+	}
 }
 
 func (f *fleet) showLogs() {
