@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, place, plural, quorumWords } from "./words";
+import { bytes, place, plural, quorumWords, sentence } from "./words";
 
 test("counts agree with their nouns", () => {
   expect(plural(1, "node")).toBe("1 node");
@@ -10,6 +10,12 @@ test("counts agree with their nouns", () => {
 test("quorum in words", () => {
   expect(quorumWords(3, 1)).toBe("3 voters, tolerates 1");
   expect(quorumWords(1, 0)).toBe("1 voter, tolerates no loss");
+});
+
+test("an error becomes a sentence", () => {
+  expect(sentence("version 3 is current, not 2")).toBe("Version 3 is current, not 2.");
+  expect(sentence("Done. ")).toBe("Done.");
+  expect(sentence("")).toBe("");
 });
 
 test("sizes", () => {

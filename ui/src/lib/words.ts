@@ -34,6 +34,14 @@ export function bytes(n: number): string {
   return `${(n / 1024 / 1024).toFixed(1)} MiB`;
 }
 
+/** The API's errors are lower-case clauses; on a page they are sentences. */
+export function sentence(text: string): string {
+  const trimmed = text.trim();
+  if (trimmed === "") return "";
+  const end = /[.!?…:]$/.test(trimmed) ? "" : ".";
+  return trimmed[0]!.toUpperCase() + trimmed.slice(1) + end;
+}
+
 /** A checksum or id short enough for a row. */
 export const short = (id: string | undefined, length = 10) => (id ? id.slice(0, length) : "");
 

@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect, useState } from "react";
 import { ApiError } from "../data/http";
+import { sentence } from "../lib/words";
 import { Button } from "./Button";
 import css from "./State.module.css";
 
@@ -58,7 +59,7 @@ export function Failed({ error, retry, busy }: { error: Error; retry?: () => unk
   return (
     <div className={`${css.panel} ${css.failed}`} role="alert">
       <h2>{api?.status === 404 ? "Not found" : api ? api.title : "Something went wrong"}</h2>
-      <p>{error.message}</p>
+      <p>{sentence(error.message)}</p>
       {api?.pointer ? <p className="mono">{api.pointer}</p> : null}
       {api && api.problems.length > 0 ? (
         <ul>
@@ -90,7 +91,7 @@ export function NotAllowed({ detail, requestId }: { detail: string; requestId?: 
   return (
     <div className={css.panel}>
       <h2>Not allowed</h2>
-      <p>{detail || "Your role does not reach this."} An administrator can change your role or your prefixes.</p>
+      <p>{sentence(detail) || "Your role does not reach this."} An administrator can change your role or your prefixes.</p>
       {requestId ? (
         <p className={css.small}>
           Request <code>{requestId}</code>

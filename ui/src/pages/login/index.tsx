@@ -3,6 +3,7 @@ import { useRouter, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { ApiError } from "../../data/http";
 import { login } from "../../data/session";
+import { sentence } from "../../lib/words";
 import { Button } from "../../parts/Button";
 import { TextField } from "../../parts/Field";
 import css from "./Login.module.css";
@@ -60,5 +61,5 @@ function loginError(error: Error): string {
   if (!(error instanceof ApiError)) return error.message;
   if (error.status === 401) return "User or password is wrong.";
   if (error.status === 429) return `Too many attempts. Try again in ${error.retryAfter ?? 60} s.`;
-  return error.requestId ? `${error.message} (request ${error.requestId})` : error.message;
+  return error.requestId ? `${error.message} (request ${error.requestId})` : sentence(error.message);
 }

@@ -16,6 +16,8 @@ interface Matter {
   why: string;
 }
 
+const failingShown = 5;
+
 /** What needs a person, first and in one list; when nothing does, one line says so. */
 export function Attention() {
   const cluster = useQuery(clusterQuery);
@@ -63,7 +65,9 @@ export function Attention() {
       why,
     });
   }
-  for (const push of [...(running.data ?? []), ...(failing.data ?? [])].slice(0, 20)) {
+  // An old push that failed is history once no node suffers from it any more.
+  const suffering = (counts?.dead_letter ?? 0) + (counts?.reverted ?? 0) > 0;
+  for (const push of suffering ? [...(running.data ?? []), ...(failing.data ?? [])].slice(0, failingShown) : []) {
     const bad = (push.counts.dead_letter ?? 0) + (push.counts.reverted ?? 0);
     if (bad === 0) continue;
     matters.push({
@@ -77,11 +81,13 @@ export function Attention() {
       why: push.message || push.documents.join(", "),
     });
   }
+  const moving = (counts?.in_flight ?? 0) + (counts?.pending ?? 0);
   return (
     <Section title="Needs a person">
       {matters.length === 0 ? (
         <p className={css.fine}>
-          <Glyph status="acked" /> Nothing: every node runs what is wanted, every controller is up.
+          <Glyph status={moving > 0 ? "in_flight" : "acked"} /> Nothing.{" "}
+          {moving > 0 ? `${plural(moving, "node")} on the way to what is wanted.` : "Every node runs what is wanted, every controller is up."}
         </p>
       ) : (
         <ul className={css.list}>
