@@ -98,9 +98,16 @@ func (a *app) put(c *cobra.Command, name string, body putBody, w writeFlags) err
 	if err != nil {
 		return err
 	}
-	item, err := client.Write[client.Written](c.Context(), cl, client.Request{
-		Method: http.MethodPut, Path: client.Path("documents", name), Body: body, Header: w.header(),
-	})
+	var item client.Item[client.Written]
+	if w.ifVersion == 0 { // If-Match cannot say that there must be none
+		item, err = w.change(c.Context(), cl, changeEdit{
+			Document: name, Op: "put", Content: body.Content, Target: body.Target, Selector: body.Selector, Schema: body.Schema,
+		})
+	} else {
+		item, err = client.Write[client.Written](c.Context(), cl, client.Request{
+			Method: http.MethodPut, Path: client.Path("documents", name), Body: body, Header: w.header(),
+		})
+	}
 	if err != nil {
 		return err
 	}
