@@ -61,11 +61,10 @@ func (a *app) serverCmd() *cobra.Command {
 // Time that each step of a planned stop may take. Together they stay below
 // the minute that the systemd unit gives.
 const (
-	moveAgents     = 15 * time.Second
-	handOver       = 5 * time.Second
-	endRequests    = 5 * time.Second
-	stopPeer       = 15 * time.Second
-	untilPeerOpens = time.Minute
+	moveAgents  = 15 * time.Second
+	handOver    = 5 * time.Second
+	endRequests = 5 * time.Second
+	stopPeer    = 15 * time.Second
 )
 
 // serve runs one controller until a signal, a fatal error, or its leaving the
@@ -97,58 +96,11 @@ func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 	}
 	defer listener.Close()
 
-	store := fsm.NewStore()
-	node, err := cluster.New(conf.Config, cluster.Deps{Store: store, Logger: log})
+	s, err := newServer(conf, id, log)
 	if err != nil {
 		return err
 	}
-	keys := &signer{}
-	delivery := push.New(push.Config{Peer: id}, push.Deps{Store: store, Cluster: node, Sign: keys.Sign, Log: log})
-	node.Duty("end pushes", delivery.EndPushes)
-	node.Duty("retention", delivery.Prune)
-
-	proxies, err := conf.proxies()
-	if err != nil {
-		return err
-	}
-	front, err := api.New(api.Config{TrustedProxies: proxies}, api.Deps{
-		Store: store, Proposer: proposer{node}, Control: &control{node: node, store: store, name: conf.Name, address: conf.Peer.Advertise},
-		Log: log, Agents: keys.gate(delivery.Handler()), UI: ui.Handler(), Ready: notReady(node),
-	})
-	if err != nil {
-		return err
-	}
-	web := front.HTTPServer(nil)
-	if !conf.plain() {
-		web = front.HTTPServer(&tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: node.APICertificate})
-	}
-
-	g, gctx := errgroup.WithContext(ctx)
-	work, endWork := context.WithCancel(gctx)
-	defer endWork()
-	g.Go(func() error {
-		err := node.Run(gctx)
-		if err == nil && work.Err() == nil && gctx.Err() == nil {
-			err = errors.New("the peer has ended")
-		}
-		return err
-	})
-	g.Go(func() error { return samePeer(work, node, id) })
-	g.Go(func() error { return keys.Run(work, node) })
-	g.Go(func() error { return delivery.Run(work) })
-	g.Go(func() error { return front.Run(work) })
-	g.Go(func() error { return listen(web, listener, !conf.plain()) })
-	g.Go(func() error {
-		select {
-		case s := <-signals:
-			log.Info("stopping", "signal", s.String())
-			go force(signals, log)
-		case <-gctx.Done(): // something cannot go on
-		}
-		shutDown(log, gctx.Err() == nil, front, delivery, node, web, endWork)
-		return nil
-	})
-	err = g.Wait()
+	err = s.run(ctx, listener, signals)
 	switch {
 	case errors.Is(err, cluster.ErrLeft):
 		log.Info("this peer has left the cluster", "err", err)
@@ -158,6 +110,80 @@ func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 	}
 	log.Info("stopped")
 	return nil
+}
+
+// server is what a controller consists of.
+type server struct {
+	id        string
+	encrypted bool
+	log       *slog.Logger
+	node      *cluster.Node
+	keys      *signer
+	delivery  *push.Server
+	front     *api.Server
+	web       *http.Server
+}
+
+// newServer puts the parts together, from the bottom up: state, cluster,
+// delivery, API. Nothing runs yet.
+func newServer(conf serverConfig, id string, log *slog.Logger) (*server, error) {
+	s := &server{id: id, encrypted: !conf.plain(), log: log, keys: &signer{}}
+	store := fsm.NewStore()
+	var err error
+	if s.node, err = cluster.New(conf.Config, cluster.Deps{Store: store, Logger: log}); err != nil {
+		return nil, err
+	}
+	s.delivery = push.New(push.Config{Peer: id}, push.Deps{Store: store, Cluster: s.node, Sign: s.keys.Sign, Log: log})
+	s.node.Duty("end pushes", s.delivery.EndPushes)
+	s.node.Duty("retention", s.delivery.Prune)
+	proxies, err := conf.proxies()
+	if err != nil {
+		return nil, err
+	}
+	s.front, err = api.New(api.Config{TrustedProxies: proxies}, api.Deps{
+		Store: store, Proposer: proposer{s.node},
+		Control: &control{node: s.node, store: store, name: conf.Name, address: conf.Peer.Advertise},
+		Log:     log, Agents: s.keys.gate(s.delivery.Handler()), UI: ui.Handler(), Ready: s.notReady,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.web = s.front.HTTPServer(nil)
+	if s.encrypted {
+		s.web = s.front.HTTPServer(&tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.node.APICertificate})
+	}
+	return s, nil
+}
+
+// run runs the parts until a signal comes or one of them cannot go on.
+func (s *server) run(ctx context.Context, listener net.Listener, signals <-chan os.Signal) error {
+	g, ctx := errgroup.WithContext(ctx)
+	work, endWork := context.WithCancel(ctx) // ends before the peer does
+	defer endWork()
+	g.Go(func() error {
+		err := s.node.Run(ctx)
+		if err == nil && work.Err() == nil {
+			err = errors.New("the peer has ended")
+		}
+		return err
+	})
+	g.Go(func() error { return s.samePeer(work) })
+	g.Go(func() error { return s.keys.Run(work, s.node) })
+	g.Go(func() error { return s.delivery.Run(work) })
+	g.Go(func() error { return s.front.Run(work) })
+	g.Go(func() error { return s.listen(listener) })
+	g.Go(func() error {
+		select {
+		case sig := <-signals:
+			s.log.Info("stopping", "signal", sig.String())
+			go force(signals, s.log)
+			s.shutDown(true, endWork)
+		case <-ctx.Done(): // something cannot go on
+			s.shutDown(false, endWork)
+		}
+		return nil
+	})
+	return g.Wait()
 }
 
 // shutDown takes the server apart, in the order in which nobody notices:
@@ -173,39 +199,42 @@ func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 //  6. The peer takes a snapshot, so that the next start is quick, and stops.
 //
 // After a failure there is nobody to be polite to: only 4 to 6.
-func shutDown(log *slog.Logger, planned bool, front *api.Server, delivery *push.Server, node *cluster.Node, web *http.Server, endWork context.CancelFunc) {
+func (s *server) shutDown(planned bool, endWork context.CancelFunc) {
 	step := func(name string, limit time.Duration, do func(context.Context) error) {
 		began := time.Now()
 		ctx, cancel := context.WithTimeout(context.Background(), limit)
 		defer cancel()
 		if err := do(ctx); err != nil {
-			log.Warn("a step of the stop failed", "step", name, "err", err)
+			s.log.Warn("a step of the stop failed", "step", name, "err", err)
 			return
 		}
-		log.Debug("stopping", "step", name, "took", time.Since(began).String())
+		s.log.Debug("stopping", "step", name, "took", time.Since(began).String())
 	}
-	front.Drain()
+	s.front.Drain()
 	if planned {
-		step("agents move", moveAgents, func(ctx context.Context) error { delivery.Drain(ctx); return nil })
-		step("another peer leads", handOver, func(ctx context.Context) error {
-			if v, _ := node.View(); !v.Self {
-				return nil
-			}
-			err := node.LeadershipTransfer(ctx)
-			if errors.Is(err, cluster.ErrNoTarget) {
-				return nil // it is the last one
-			}
-			return err
-		})
+		step("agents move", moveAgents, func(ctx context.Context) error { s.delivery.Drain(ctx); return nil })
+		step("another peer leads", handOver, s.handOver)
 	}
 	step("requests end", endRequests, func(ctx context.Context) error {
-		if err := web.Shutdown(ctx); err != nil {
-			return errors.Join(err, web.Close())
+		if err := s.web.Shutdown(ctx); err != nil {
+			return errors.Join(err, s.web.Close())
 		}
 		return nil
 	})
 	endWork()
-	step("the peer stops", stopPeer, node.Stop)
+	step("the peer stops", stopPeer, s.node.Stop)
+}
+
+// handOver makes another peer the leader, if this one leads and there is one.
+func (s *server) handOver(ctx context.Context) error {
+	if v, _ := s.node.View(); !v.Self {
+		return nil
+	}
+	err := s.node.LeadershipTransfer(ctx)
+	if errors.Is(err, cluster.ErrNoTarget) {
+		return nil
+	}
+	return err
 }
 
 // force ends the process at once when a second signal says so. Nothing that was
@@ -216,12 +245,12 @@ func force(signals <-chan os.Signal, log *slog.Logger) {
 	os.Exit(exitError)
 }
 
-func listen(web *http.Server, l net.Listener, encrypted bool) error {
+func (s *server) listen(l net.Listener) error {
 	var err error
-	if encrypted {
-		err = web.ServeTLS(l, "", "")
+	if s.encrypted {
+		err = s.web.ServeTLS(l, "", "")
 	} else {
-		err = web.Serve(l)
+		err = s.web.Serve(l)
 	}
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
@@ -232,11 +261,11 @@ func listen(web *http.Server, l net.Listener, encrypted bool) error {
 // samePeer ends the server when the peer has joined anew with another id, which
 // it does by itself when its log is damaged: everything else here was made for
 // the old one, and a restart makes it new.
-func samePeer(ctx context.Context, node *cluster.Node, id string) error {
+func (s *server) samePeer(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
-		if now := node.ID(); now != "" && now != id {
+		if now := s.node.ID(); now != "" && now != s.id {
 			return fmt.Errorf("its log was damaged and it has joined anew as %s: start it again", now)
 		}
 		select {
@@ -247,11 +276,9 @@ func samePeer(ctx context.Context, node *cluster.Node, id string) error {
 	}
 }
 
-func notReady(node *cluster.Node) func() []string {
-	return func() []string {
-		if err := node.Ready(); err != nil {
-			return []string{err.Error()}
-		}
-		return nil
+func (s *server) notReady() []string {
+	if err := s.node.Ready(); err != nil {
+		return []string{err.Error()}
 	}
+	return nil
 }
