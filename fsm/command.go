@@ -75,6 +75,10 @@ func Encode(c Command) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode command %d: %w", c.Body.Kind(), err)
 	}
+	// An entry that cannot be read back would stop every peer for good.
+	if _, err := decodeEnvelope(raw); err != nil {
+		return nil, fmt.Errorf("encode command %d: it could not be read back: %w", c.Body.Kind(), err)
+	}
 	out := append([]byte{formatPlain}, raw...)
 	if len(raw) > compressAbove {
 		out = encoder.EncodeAll(raw, []byte{formatZstd})
@@ -105,6 +109,10 @@ func Decode(entry []byte) (Command, error) {
 	default:
 		return Command{}, fmt.Errorf("%w: format %d", ErrUnknownCommand, entry[0])
 	}
+	return decodeEnvelope(raw)
+}
+
+func decodeEnvelope(raw []byte) (Command, error) {
 	var e envelope
 	if err := cbor.Unmarshal(raw, &e); err != nil {
 		return Command{}, fmt.Errorf("%w: %w", ErrUnknownCommand, err)

@@ -73,9 +73,6 @@ type report struct {
 }
 
 func (s *State) applyReports(c Reports) error {
-	for _, cl := range c.Closed {
-		s.applyClosed(cl)
-	}
 	for _, r := range c.Single {
 		var versions *Versions
 		if r.Versions != nil {
@@ -87,6 +84,10 @@ func (s *State) applyReports(c Reports) error {
 		if err := s.applyAcks(c.Peer, &c.Acks[i]); err != nil {
 			return err
 		}
+	}
+	// Last: what a session said before it ended still counts.
+	for _, cl := range c.Closed {
+		s.applyClosed(cl)
 	}
 	return nil
 }

@@ -62,6 +62,9 @@ func (s *State) applyPutSettings(c PutSettings) error {
 // fall back to, is always kept.
 func (s *State) applyPrune() (Outcome, error) {
 	dropped := s.pruneVersions()
+	if dropped > 0 {
+		s.fallAnew()
+	}
 	if n := len(s.revisions) - s.settings.KeepRevisions; n > 0 {
 		s.revisions = slices.Clone(s.revisions[n:])
 		s.pruned += uint64(n)
@@ -100,6 +103,18 @@ func (s *State) pruneVersions() (dropped int) {
 		s.documents[name] = &next
 	}
 	return dropped
+}
+
+// fallAnew computes the fall-backs from the history that is left, as a peer does
+// that restores a snapshot of it.
+func (s *State) fallAnew() {
+	for _, ord := range slices.Sorted(keys(s.refusing)) {
+		before := s.Wanted(ord).Sum
+		row := *s.rows[ord]
+		s.putRow(ord, &row)
+		s.noteWanted(ord, before)
+		s.eventNode(ord)
+	}
 }
 
 func (s *State) heldVersions() map[DocVersion]struct{} {

@@ -158,15 +158,29 @@ func (s *State) fallenDocuments(ord uint32, row *Row) map[string]bool {
 
 // growTogether adds to a set of documents all those that were edited by one
 // change with a member, between the accepted and the desired version of both:
-// so that no revision is ever half applied.
+// so that no revision is ever half applied. Where retention has dropped one of
+// the versions between, nobody knows any more what was edited together, and
+// all that has moved stays together.
 func (s *State) growTogether(a *Audience, accepted *Versions, set map[string]bool) {
 	if len(set) == 0 {
 		return
 	}
 	edits := map[uint64][]string{} // revision → bound documents it moved since the accepted version
+	forgotten, moved := false, []string{}
 	for _, b := range a.Bindings {
-		for _, v := range s.documents[b.Document].after(accepted.Of(b.Document)) {
+		doc, from := s.documents[b.Document], accepted.Of(b.Document)
+		versions := doc.after(from)
+		for _, v := range versions {
 			edits[v.Revision] = append(edits[v.Revision], b.Document)
+		}
+		if len(versions) > 0 {
+			moved = append(moved, b.Document)
+		}
+		forgotten = forgotten || from > 0 && uint64(len(versions)) < doc.Current().Number-from
+	}
+	if forgotten {
+		for _, name := range moved {
+			set[name] = true
 		}
 	}
 	for grown := true; grown; {
