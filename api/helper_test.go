@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -354,3 +355,5 @@ func (w *world) enroll(id string, labels map[string]string) {
 	w.must(fsm.CreateEnrollToken{Token: fsm.EnrollToken{ID: "e" + id, Hash: []byte(id), Labels: labels, Uses: 1, Expires: time.Now().Add(time.Hour).UnixMilli()}})
 	w.must(fsm.EnrollNode{TokenID: "e" + id, TokenHash: []byte(id), Node: id, PublicKey: []byte(id)})
 }
+
+func b64(b []byte) string { return base64.RawURLEncoding.EncodeToString(b) }

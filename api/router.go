@@ -3,6 +3,7 @@ package api
 import (
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,7 +31,10 @@ func (s *Server) router(table []route) *echo.Echo {
 	e.HideBanner, e.HidePort = true, true
 	e.Logger.SetOutput(discard{})
 	e.IPExtractor = s.addressOf()
-	e.HTTPErrorHandler = func(err error, ec echo.Context) { s.refuse(s.callOf(ec), err) }
+	e.HTTPErrorHandler = func(err error, ec echo.Context) {
+		c := s.callOf(ec)
+		s.refuse(c, notRouted(e, c, err))
+	}
 	e.Pre(s.begin)
 	for i := range table {
 		r := &table[i]
@@ -40,10 +44,31 @@ func (s *Server) router(table []route) *echo.Echo {
 			return s.guard(c, func() error { return s.serve(c) })
 		})
 	}
-	for _, prefix := range []string{"/api", "/api/*", "/agent", "/agent/*"} {
-		e.RouteNotFound(prefix, func(echo.Context) error { return echo.ErrNotFound })
-	}
 	return e
+}
+
+// notRouted tells a path that there is not from one that takes other methods:
+// the UI's route makes every path one that takes GET.
+func notRouted(e *echo.Echo, c *call, err error) error {
+	path := c.Request().URL.RawPath
+	ours := path == "/api" || path == "/agent" || strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/agent/")
+	if c.route != nil && c.route.path != anyPath || !ours || err != echo.ErrNotFound && err != echo.ErrMethodNotAllowed {
+		return err
+	}
+	var takes []string
+	for _, method := range []string{get, post, put, patch, remove} {
+		found := e.NewContext(nil, nil)
+		e.Router().Find(method, path, found)
+		if p := found.Path(); p != anyPath && slices.ContainsFunc(e.Routes(), func(r *echo.Route) bool { return r.Method == method && r.Path == p }) {
+			takes = append(takes, method)
+		}
+	}
+	if len(takes) > 0 {
+		c.Response().Header().Set("Allow", strings.Join(takes, ", "))
+		return failure("method_not_allowed", "this path takes %s", strings.Join(takes, ", "))
+	}
+	c.Response().Header().Del("Allow")
+	return failure(codeNotFound, `there is nothing at this path; /api/v1/openapi.json lists what there is. A "/" in a name is sent as %%2F`)
 }
 
 type discard struct{}
@@ -71,7 +96,7 @@ func (s *Server) begin(next echo.HandlerFunc) echo.HandlerFunc {
 			err = next(ec)
 		}
 		if err != nil {
-			s.refuse(c, err)
+			ec.Error(err)
 		}
 		s.finish(c, began)
 		return nil

@@ -1,6 +1,11 @@
 package api
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+)
 
 const (
 	get    = http.MethodGet
@@ -111,12 +116,22 @@ func accessRoutes() []route {
 	}
 }
 
+// anyPath is the UI's: it knows its own pages.
+const anyPath = "/*"
+
 // eventsPath is the one route whose answer has no end.
 const eventsPath = "/api/v1/events"
 
 func otherRoutes() []route {
 	agents := mounted(func(s *Server) http.Handler { return s.deps.Agents })
-	ui := mounted(func(s *Server) http.Handler { return s.deps.UI })
+	ui := func(s *Server, c *call) error {
+		for _, ours := range []string{"/api", "/agent"} {
+			if path := c.Request().URL.Path; path == ours || strings.HasPrefix(path, ours+"/") {
+				return echo.ErrNotFound
+			}
+		}
+		return mounted(func(s *Server) http.Handler { return s.deps.UI })(s, c)
+	}
 	return []route{
 		{method: get, path: eventsPath, need: permEventsRead, handle: (*Server).getEvents},
 		{method: get, path: "/livez", need: permPublic, handle: (*Server).livez},
@@ -126,6 +141,6 @@ func otherRoutes() []route {
 		{method: get, path: "/api/v1/openapi.json", need: permPublic, handle: (*Server).getOpenAPI},
 		{method: get, path: "/agent/v1/connect", need: permPublic, handle: agents},
 		{method: get, path: "/", need: permPublic, handle: ui},
-		{method: get, path: "/*", need: permPublic, handle: ui},
+		{method: get, path: anyPath, need: permPublic, handle: ui},
 	}
 }
