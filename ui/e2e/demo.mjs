@@ -6,6 +6,7 @@
 //                    are not given, and the files of its agents are looked at, too
 //   DROVER_CHROMIUM  optional: the browser, /usr/bin/chromium unless told
 import { readFileSync } from "node:fs";
+import * as admin from "./admin.mjs";
 import { launch, shot, Watch } from "./browser.mjs";
 import * as looks from "./looks.mjs";
 import * as steps from "./steps.mjs";
@@ -33,7 +34,7 @@ t.context.setDefaultTimeout(20_000);
 const started = Date.now();
 let current = "start";
 try {
-  for (const step of [...Object.values(steps.inOrder), ...Object.values(looks.inOrder)]) {
+  for (const step of [...Object.values(steps.inOrder), ...Object.values(admin.inOrder), ...Object.values(looks.inOrder)]) {
     current = step.name;
     const began = Date.now();
     await step(t);

@@ -6,6 +6,7 @@ import { logout } from "../data/session";
 import type { Me } from "../data/types";
 import { prefs, type Theme } from "../lib/prefs";
 import { notify } from "../parts/notices";
+import { useLive } from "./live";
 import css from "./TopBar.module.css";
 
 /** Who is logged in; theme, time zone, and the way out. */
@@ -13,10 +14,14 @@ export default function UserMenu({ me }: { me: Me }) {
   const { theme, utc } = useSyncExternalStore(prefs.subscribe, prefs.get);
   const client = useQueryClient();
   const navigate = useNavigate();
+  const live = useLive();
   const leave = async () => {
+    // The stream would end with the session, and try to come back.
+    live.stop();
     try {
       await logout();
     } catch (error) {
+      live.start();
       notify(`Not logged out: ${(error as Error).message}`, true);
       return;
     }

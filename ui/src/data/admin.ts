@@ -15,7 +15,8 @@ export const clusterQuery = queryOptions({
 });
 
 export const clusterToken = () => send<{ token: string; expires?: string; command?: string }>("POST", "/cluster/tokens", {});
-export const transferLeader = (name: string) => send<unknown>("POST", "/cluster/transfer-leader", { name });
+/** The cluster chooses who follows: the healthy voter that is furthest on. */
+export const transferLeader = () => send<unknown>("POST", "/cluster/transfer-leader", {});
 export const removePeer = (name: string) => send<unknown>("POST", "/cluster/remove", { name });
 
 export interface AuditFilter {

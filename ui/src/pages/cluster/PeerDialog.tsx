@@ -23,9 +23,9 @@ export function PeerDialog({ verb, peer, cluster, why, onClose }: Props) {
   const client = useQueryClient();
   const removing = verb === "remove";
   const run = useMutation({
-    mutationFn: () => (removing ? removePeer(peer) : transferLeader(peer)),
+    mutationFn: () => (removing ? removePeer(peer) : transferLeader()),
     onSuccess: () => {
-      notify(removing ? `${peer} was removed.` : `${peer} leads now.`);
+      notify(removing ? `${peer} was removed.` : `${peer} has handed the leadership over.`);
       void client.invalidateQueries({ queryKey: keys.cluster });
       onClose();
     },
@@ -39,8 +39,8 @@ export function PeerDialog({ verb, peer, cluster, why, onClose }: Props) {
     <Dialog
       open
       onClose={onClose}
-      title={removing ? `Remove ${peer}` : `Make ${peer} the leader`}
-      description={removing ? removal(cluster, peer) : "Writes pause for a moment; nothing is lost."}
+      title={removing ? `Remove ${peer}` : "Hand over the leadership"}
+      description={removing ? removal(cluster, peer) : `Of the other voters, the healthy one that is furthest on follows ${peer}. Writes pause for a moment; nothing is lost.`}
     >
       <form onSubmit={submit} style={{ display: "grid", gap: 14 }}>
         {removing ? (
@@ -50,7 +50,7 @@ export function PeerDialog({ verb, peer, cluster, why, onClose }: Props) {
         <Actions>
           <Button onClick={onClose}>Cancel</Button>
           <Button kind={removing ? "danger" : "primary"} type="submit" why={off} busy={run.isPending}>
-            {removing ? "Remove the controller" : "Transfer leadership"}
+            {removing ? "Remove the controller" : "Hand over"}
           </Button>
         </Actions>
       </form>

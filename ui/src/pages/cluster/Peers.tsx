@@ -11,10 +11,10 @@ interface Props {
 }
 
 export function Peers({ cluster, act, why }: Props) {
-  return <DataTable label="Controllers" columns={columnsFor(act, why)} rows={cluster.peers} keyOf={(p) => p.name} />;
+  return <DataTable label="Controllers" columns={columnsFor(act, cluster.voters > 1, why)} rows={cluster.peers} keyOf={(p) => p.name} />;
 }
 
-function columnsFor(act: (what: string) => void, why?: string): Column<Peer>[] {
+function columnsFor(act: (what: string) => void, others: boolean, why?: string): Column<Peer>[] {
   return [
     {
       head: "Controller",
@@ -50,9 +50,9 @@ function columnsFor(act: (what: string) => void, why?: string): Column<Peer>[] {
       end: true,
       cell: (p) => (
         <>
-          {p.role === "voter" ? (
-            <Button kind="quiet" why={why ?? (p.alive ? undefined : "It is down.")} onClick={() => act(`transfer:${p.name}`)}>
-              Make leader
+          {p.role === "leader" && others ? (
+            <Button kind="quiet" why={why} onClick={() => act(`transfer:${p.name}`)}>
+              Hand over…
             </Button>
           ) : null}
           <Button kind="quiet" why={why} onClick={() => act(`remove:${p.name}`)}>
