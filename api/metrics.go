@@ -83,7 +83,11 @@ func newStateCollector(s *Server) *stateCollector {
 }
 
 // Describe implements prometheus.Collector.
-func (k *stateCollector) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(k, out) }
+func (k *stateCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{k.index, k.epoch, k.revision, k.leader, k.lost, k.streams, k.nodes, k.pushes, k.sessions, k.documents} {
+		out <- d
+	}
+}
 
 // Collect implements prometheus.Collector.
 func (k *stateCollector) Collect(out chan<- prometheus.Metric) {

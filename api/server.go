@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync/atomic"
@@ -38,6 +39,9 @@ type Server struct {
 func New(config Config, deps Deps) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
+	}
+	if deps.Store == nil || deps.Proposer == nil || deps.Control == nil {
+		return nil, errors.New("a Server needs a Store, a Proposer and a Control")
 	}
 	config = config.withDefaults()
 	s := &Server{
