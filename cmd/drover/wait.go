@@ -51,7 +51,7 @@ func (a *app) waitCmd() *cobra.Command {
 func parseShare(s string) (float64, error) {
 	text, percent := strings.CutSuffix(strings.TrimSpace(s), "%")
 	f, err := strconv.ParseFloat(text, 64)
-	if err != nil || !percent || f <= 0 || f > 100 {
+	if err != nil || !percent || !(f > 0 && f <= 100) {
 		return 0, fmt.Errorf("--for %q is no share above 0%% and up to 100%%", s)
 	}
 	return f / 100, nil
