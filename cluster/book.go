@@ -76,7 +76,7 @@ func (b *book) ServerAddr(id raft.ServerID) (raft.ServerAddress, error) {
 }
 
 // contactsInterval is how often the file of contacts may be written.
-const contactsInterval = 5 * time.Second
+const contactsInterval = time.Second
 
 // keepContacts keeps the file of contacts in step with the state: a peer whose
 // log is lost finds the others by it.

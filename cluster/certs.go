@@ -101,10 +101,10 @@ func (c Config) hosts() []string {
 // keepCertificates renews this peer's certificates at half their life. Each peer
 // signs its own with the authority's key, which the key file opens: a renewal
 // needs no quorum.
-func (r *running) keepCertificates(ctx context.Context, certs *certificates, now func() time.Time) error {
+func (r *running) keepCertificates(ctx context.Context, certs *certificates) error {
 	for {
 		wait := certificateInterval
-		err := r.renew(certs, now())
+		err := r.renew(certs, time.Now())
 		if errors.Is(err, errNoState) {
 			wait = 100 * time.Millisecond
 		} else if err != nil {

@@ -42,13 +42,12 @@ func flip(t testing.TB, path, text string) {
 }
 
 func TestTrap6APeerWithADamagedLogJoinsAnewAndServesNothingFalse(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	bad := others(peers, leader(t, peers...))[0]
 	rest := others(peers, bad)
 	for i := range 5 {
-		if _, err := rest[0].Propose(within(t), putUser(fmt.Sprint("canary-", i))); err != nil {
-			t.Fatal(err)
-		}
+		rest[0].commit(putUser(fmt.Sprint("canary-", i)))
 	}
 	same(t, peers...)
 	eventually(t, "the contacts are on disk", func() bool { c, err := home(bad.dir).contacts(); return err == nil && len(c) == 2 })
@@ -70,10 +69,9 @@ func TestTrap6APeerWithADamagedLogJoinsAnewAndServesNothingFalse(t *testing.T) {
 }
 
 func TestTrap6ASinglePeerWithADamagedLogStopsWithAClearError(t *testing.T) {
+	t.Parallel()
 	one := initPeer(t).ready()
-	if _, err := one.Propose(within(t), putUser("canary")); err != nil {
-		t.Fatal(err)
-	}
+	one.commit(putUser("canary"))
 	one.kill()
 	flip(t, home(one.dir).peerPath(one.peerID, fileLog), "canary")
 	again := one.restart()
@@ -85,12 +83,11 @@ func TestTrap6ASinglePeerWithADamagedLogStopsWithAClearError(t *testing.T) {
 }
 
 func TestADamagedSnapshotIsNotServed(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	bad := others(peers, leader(t, peers...))[0]
 	rest := others(peers, bad)
-	if _, err := rest[0].Propose(within(t), putUser("canary")); err != nil {
-		t.Fatal(err)
-	}
+	rest[0].commit(putUser("canary"))
 	same(t, peers...)
 	r := bad.core().raft
 	conf := r.ReloadableConfig()
@@ -146,22 +143,18 @@ func (h *hungDisk) setHang(c chan struct{}) {
 }
 
 func TestTrap4ALeaderWithAHungDiskGivesWay(t *testing.T) {
+	t.Parallel()
 	disk := &hungDisk{}
 	wrap := func(n *Node) {
 		n.tweaks.wrapLog = func(s raft.LogStore) raft.LogStore { disk.LogStore = s; return disk }
+		n.tweaks.hung = time.Second
 	}
 	peers := three(t)
 	old := leader(t, peers...)
 	rest := others(peers, old)
 	old.kill()
 	bad := old.restart(wrap).ready()
-	eventually(t, "it leads again", func() bool {
-		if v, _ := bad.View(); v.Self {
-			return true
-		}
-		_ = leader(t, rest[0], rest[1], bad).LeadershipTransfer(within(t))
-		return false
-	})
+	bad.lead(rest[0], rest[1], bad)
 	free := make(chan struct{})
 	disk.setHang(free)
 	r, store := bad.running1(t), bad.core().raft
@@ -174,13 +167,24 @@ func TestTrap4ALeaderWithAHungDiskGivesWay(t *testing.T) {
 	bad.err = nil
 	began := time.Now()
 	leader(t, rest...)
-	if _, err := rest[0].Propose(within(t), putUser("after")); err != nil {
-		t.Fatal(err)
-	}
+	rest[0].commit(putUser("after"))
 	t.Logf("commits again %v after the leader gave way", time.Since(began).Round(time.Millisecond))
 	close(free) // the process would have ended; here what it left behind is cleaned up
 	<-write
 	<-bad.leftovers(r, store)
+}
+
+// lead makes this peer the leader.
+func (p *peer) lead(all ...*peer) {
+	p.t.Helper()
+	eventually(p.t, "it leads", func() bool {
+		l := leader(p.t, all...)
+		if l == p {
+			return true
+		}
+		_ = l.core().raft.LeadershipTransferToServer(raft.ServerID(p.peerID), raft.ServerAddress(p.cfg.Peer.Advertise)).Error()
+		return false
+	})
 }
 
 // leftovers ends what a peer with a hung disk could not.
@@ -197,6 +201,7 @@ func (p *peer) leftovers(r *running, node *raft.Raft) <-chan struct{} {
 }
 
 func TestTrap5ALeaderWithAFullDiskHandsOverAndRecovers(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	free := 0.5
 	set := func(f float64) { mu.Lock(); defer mu.Unlock(); free = f }
@@ -208,13 +213,7 @@ func TestTrap5ALeaderWithAFullDiskHandsOverAndRecovers(t *testing.T) {
 	rest := others(peers, old)
 	old.kill()
 	bad := old.restart(space).ready()
-	eventually(t, "it leads again", func() bool {
-		if v, _ := bad.View(); v.Self {
-			return true
-		}
-		_ = leader(t, rest[0], rest[1], bad).LeadershipTransfer(within(t))
-		return false
-	})
+	bad.lead(rest[0], rest[1], bad)
 	set(0.01)
 	eventually(t, "it handed over", func() bool { v, _ := bad.View(); return v.Leader != "" && !v.Self })
 	if _, err := bad.Propose(within(t), putUser("more")); !errors.Is(err, ErrDiskFull) {
@@ -234,13 +233,12 @@ func TestTrap5ALeaderWithAFullDiskHandsOverAndRecovers(t *testing.T) {
 	}
 	set(0.5)
 	eventually(t, "it accepts writes again", func() bool { _, full := bad.running1(t).disk.state(); return !full })
-	if _, err := bad.Propose(within(t), putUser("again")); err != nil {
-		t.Error(err)
-	}
+	bad.commit(putUser("again"))
 }
 
 // With no other voter a leader with a full disk goes on, and refuses what it cannot store.
 func TestTrap5ASinglePeerWithAFullDiskRefusesWrites(t *testing.T) {
+	t.Parallel()
 	one := initPeer(t).ready()
 	one.Stop(within(t))
 	full := one.restart(func(n *Node) { n.tweaks.space = func(string) (float64, error) { return 0.01, nil } })
@@ -252,6 +250,7 @@ func TestTrap5ASinglePeerWithAFullDiskRefusesWrites(t *testing.T) {
 }
 
 func TestASnapshotThatIsInstalledOverAndOverEndsThePeer(t *testing.T) {
+	t.Parallel()
 	var i installs
 	i.count(5) // the restore at the start
 	i.arm()
@@ -270,6 +269,7 @@ func TestASnapshotThatIsInstalledOverAndOverEndsThePeer(t *testing.T) {
 }
 
 func TestTrap13AnUnknownCommandStopsThePeerWithAClearMessage(t *testing.T) {
+	t.Parallel()
 	one := initPeer(t).ready()
 	at := one.store.Index()
 	one.core().raft.Apply([]byte{9, 9}, time.Second)
@@ -284,6 +284,7 @@ func TestTrap13AnUnknownCommandStopsThePeerWithAClearMessage(t *testing.T) {
 }
 
 func TestTrap15AStartThatFailsReleasesWhatItTook(t *testing.T) {
+	t.Parallel()
 	one := initPeer(t).ready()
 	one.kill()
 	two := start(t, one.net, one.dir, one.cfg).ready() // has the ports and the log now

@@ -12,9 +12,8 @@ import (
 
 // What counts as a disk in trouble.
 const (
-	hungAfter    = 5 * time.Second // a write of the log in flight for so long, on the leader
-	lowSpace     = 0.05            // of the disk: hand the leadership over, report it
-	fullSpace    = 0.02            // of the disk: accept only what frees space
+	lowSpace     = 0.05 // of the disk: hand the leadership over, report it
+	fullSpace    = 0.02 // of the disk: accept only what frees space
 	diskInterval = 250 * time.Millisecond
 	spaceEvery   = 8 // looks at the space are rarer than looks at the write in flight
 )
@@ -66,12 +65,12 @@ func freeSpace(dir string) (float64, error) {
 
 // watchDisk gives way to the other peers when this one leads and its disk hangs
 // (trap 4) or is nearly full (trap 5).
-func (r *running) watchDisk(ctx context.Context) error {
+func (r *running) watchDisk(ctx context.Context, hung time.Duration) error {
 	tick := time.NewTicker(diskInterval)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		leads := r.core.raft.State() == raft.Leader
-		if took := r.watch.Writing(time.Now()); leads && took > hungAfter {
+		if took := r.watch.Writing(time.Now()); leads && took > hung {
 			r.port.Refuse()
 			return fmt.Errorf("%w: a write takes %v already", ErrDiskHung, took.Round(time.Millisecond))
 		}

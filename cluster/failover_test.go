@@ -12,6 +12,7 @@ import (
 )
 
 func TestAKilledLeaderIsReplacedAndNothingAcknowledgedIsLost(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	old := leader(t, peers...)
 	rest := others(peers, old)
@@ -34,6 +35,7 @@ func TestAKilledLeaderIsReplacedAndNothingAcknowledgedIsLost(t *testing.T) {
 					mu.Unlock()
 				} else if !errors.Is(err, ErrOutcomeUnknown) && !errors.Is(err, ErrNoQuorum) {
 					t.Errorf("%s: %v", name, err)
+					return
 				}
 			}
 		})
@@ -65,11 +67,10 @@ func TestAKilledLeaderIsReplacedAndNothingAcknowledgedIsLost(t *testing.T) {
 }
 
 func TestAllKilledAndStartedAgainLoseNothing(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	for i := range 20 {
-		if _, err := peers[i%3].Propose(within(t), putUser(fmt.Sprint("u", i))); err != nil {
-			t.Fatal(err)
-		}
+		peers[i%3].commit(putUser(fmt.Sprint("u", i)))
 	}
 	for _, p := range peers {
 		p.kill()
@@ -89,6 +90,7 @@ func TestAllKilledAndStartedAgainLoseNothing(t *testing.T) {
 }
 
 func TestAMinorityAcceptsNoWritesAndSaysSoAtOnce(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	old := leader(t, peers...)
 	rest := others(peers, old)
@@ -117,9 +119,7 @@ func TestAMinorityAcceptsNoWritesAndSaysSoAtOnce(t *testing.T) {
 		t.Error("a minority is ready")
 	}
 	leader(t, rest...)
-	if _, err := rest[0].Propose(within(t), putUser("kept")); err != nil {
-		t.Fatal(err)
-	}
+	rest[0].commit(putUser("kept"))
 	old.net.heal()
 	old.ready()
 	same(t, peers...)
@@ -129,6 +129,7 @@ func TestAMinorityAcceptsNoWritesAndSaysSoAtOnce(t *testing.T) {
 }
 
 func TestTrap1APausedLeaderServesNoStaleStrongRead(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	for round := range 5 {
 		old := leader(t, peers...)
@@ -168,6 +169,7 @@ func TestTrap1APausedLeaderServesNoStaleStrongRead(t *testing.T) {
 }
 
 func TestTrap2AStrongReadNeverWaitsForAnEntryThatIsNoCommand(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	for _, p := range peers {
 		l := leader(t, peers...)
@@ -190,6 +192,7 @@ func TestTrap2AStrongReadNeverWaitsForAnEntryThatIsNoCommand(t *testing.T) {
 }
 
 func TestTrap9ATransferPicksAHealthyVoter(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	old := leader(t, peers...)
 	rest := others(peers, old)
@@ -198,9 +201,7 @@ func TestTrap9ATransferPicksAHealthyVoter(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the living one leads", func() bool { v, _ := rest[1].View(); return v.Self })
-	if _, err := old.Propose(within(t), putUser("after")); err != nil {
-		t.Fatal(err)
-	}
+	old.commit(putUser("after"))
 	rest[0].restart().ready()
 	if p := initPeer(t).ready(); !errors.Is(p.LeadershipTransfer(within(t)), ErrNoTarget) {
 		t.Error("a single peer handed over")
@@ -208,6 +209,7 @@ func TestTrap9ATransferPicksAHealthyVoter(t *testing.T) {
 }
 
 func TestAPlannedStopLosesNoWrite(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	old := leader(t, peers...)
 	rest := others(peers, old)
@@ -225,6 +227,7 @@ func TestAPlannedStopLosesNoWrite(t *testing.T) {
 			began := time.Now()
 			if _, err := rest[0].Propose(within(t), putUser(fmt.Sprint("n", n))); err != nil {
 				t.Errorf("write %d: %v", n, err)
+				return
 			}
 			longest = max(longest, time.Since(began))
 			if n == 10 {
@@ -248,14 +251,13 @@ func TestAPlannedStopLosesNoWrite(t *testing.T) {
 }
 
 func TestALaggingPeerCatchesUpBySnapshot(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	slow := others(peers, leader(t, peers...))[0]
 	rest := others(peers, slow)
 	slow.kill()
 	for i := range 50 {
-		if _, err := rest[0].Propose(within(t), putUser(fmt.Sprint("u", i))); err != nil {
-			t.Fatal(err)
-		}
+		rest[0].commit(putUser(fmt.Sprint("u", i)))
 	}
 	for _, p := range rest { // as after many more entries: nothing is left of the log behind the snapshot
 		r := p.core().raft

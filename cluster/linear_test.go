@@ -126,6 +126,7 @@ func (h *history) check(t *testing.T) {
 }
 
 func TestReadsAndWritesAreLinearizableAcrossChangesOfTheLeader(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	h := &history{}
 	stop := make(chan struct{})
@@ -163,6 +164,7 @@ func TestReadsAndWritesAreLinearizableAcrossChangesOfTheLeader(t *testing.T) {
 }
 
 func TestReadsAndWritesAreLinearizableOverManySimulatedFailovers(t *testing.T) {
+	t.Parallel()
 	h := &history{}
 	synctest.Test(t, func(t *testing.T) {
 		s := newSim(t, 3, func(string) []duty { return nil })

@@ -30,6 +30,7 @@ func (p *peer) ended(want error) {
 }
 
 func TestALeaderLeavesAndItsDirectoryDoesNotStartAgain(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	old := leader(t, peers...)
 	rest := others(peers, old)
@@ -38,9 +39,7 @@ func TestALeaderLeavesAndItsDirectoryDoesNotStartAgain(t *testing.T) {
 	}
 	old.ended(ErrLeft)
 	eventually(t, "two voters", func() bool { return voters(t, leader(t, rest...)) == 2 })
-	if _, err := rest[0].Propose(within(t), putUser("after")); err != nil {
-		t.Fatal(err)
-	}
+	rest[0].commit(putUser("after"))
 	same(t, rest...)
 	if rest[0].core().row(old.peerID) != nil {
 		t.Error("the state still has the peer")
@@ -53,6 +52,7 @@ func TestALeaderLeavesAndItsDirectoryDoesNotStartAgain(t *testing.T) {
 }
 
 func TestALeaveThatEndsTheQuorumIsRefused(t *testing.T) {
+	t.Parallel()
 	one := initPeer(t).ready()
 	if err := one.Leave(within(t)); !errors.Is(err, ErrUnsafe) && !errors.Is(err, ErrNoTarget) {
 		t.Errorf("the only peer left: %v", err)
@@ -75,6 +75,7 @@ func TestALeaveThatEndsTheQuorumIsRefused(t *testing.T) {
 }
 
 func TestTrap10ARemovedPeerLearnsItFromAConfirmedLeaderOnly(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	l := leader(t, peers...)
 	gone := others(peers, l)[0]
@@ -98,6 +99,7 @@ func TestTrap10ARemovedPeerLearnsItFromAConfirmedLeaderOnly(t *testing.T) {
 }
 
 func TestTrap10ALeaderWithoutAMajoritySaysNothingOfMembership(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	old := leader(t, peers...)
 	rest := others(peers, old)
@@ -112,11 +114,10 @@ func TestTrap10ALeaderWithoutAMajoritySaysNothingOfMembership(t *testing.T) {
 
 // Trap 3: a voter that cannot be reached would end the quorum of a single peer for good.
 func TestTrap3AnUnreachableLearnerNeverGetsAVote(t *testing.T) {
+	t.Parallel()
 	one := initPeer(t).ready()
 	row := testConfig(t, "ghost").WithDefaults("host", "").row("6d1a1c5e-9d6c-4c36-9c39-0f3d6f2a7b11")
-	if _, err := one.Propose(within(t), fsm.Command{Body: fsm.PutPeer{Peer: row}}); err != nil {
-		t.Fatal(err)
-	}
+	one.commit(fsm.Command{Body: fsm.PutPeer{Peer: row}})
 	if _, err := one.core().handleAnnounce(within(t), row.ID, announcement{row}); err != nil {
 		t.Fatal(err)
 	}
@@ -145,6 +146,7 @@ func TestTrap3AnUnreachableLearnerNeverGetsAVote(t *testing.T) {
 }
 
 func TestLearnersArePromotedToAnOddNumberOfVoters(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct{ voters, learners, promoted int }{
 		{1, 1, 0}, {1, 2, 2}, {1, 3, 2}, {2, 1, 1}, {2, 2, 1}, {3, 1, 0}, {3, 2, 2}, {3, 0, 0}, {1, 0, 0},
 	} {
@@ -156,6 +158,7 @@ func TestLearnersArePromotedToAnOddNumberOfVoters(t *testing.T) {
 }
 
 func TestAJoinIsRefusedWithoutAGoodToken(t *testing.T) {
+	t.Parallel()
 	one := initPeer(t).ready()
 	other := initPeer(t).ready()
 	token := func(p *peer, ttl time.Duration) string {
@@ -201,6 +204,7 @@ func TestAJoinIsRefusedWithoutAGoodToken(t *testing.T) {
 }
 
 func TestTheSecretsOfAPeerAreForItsOwnerOnly(t *testing.T) {
+	t.Parallel()
 	one := initPeer(t).ready()
 	err := filepath.WalkDir(one.dir, func(path string, d os.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
@@ -223,6 +227,7 @@ func TestTheSecretsOfAPeerAreForItsOwnerOnly(t *testing.T) {
 
 // Autopilot decides on what it saw up to half a second ago.
 func TestTrap3APromotionDecidedBeforeARemovalDoesNotBringThePeerBack(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	l := leader(t, peers...)
 	gone := others(peers, l)[0]

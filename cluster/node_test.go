@@ -2,9 +2,10 @@ package cluster
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
+	mrand "math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -52,7 +53,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 func freePort(t testing.TB) string {
 	t.Helper()
 	for range 1000 {
-		p := strconv.Itoa(12000 + rand.IntN(20000))
+		p := strconv.Itoa(12000 + mrand.IntN(20000))
 		l, err := net.Listen("tcp", "127.0.0.1:"+p)
 		if err != nil {
 			continue
@@ -163,6 +164,23 @@ func putUser(name string) fsm.Command {
 	return fsm.Command{Actor: fsm.Actor{Name: "test", Kind: "user"}, Body: fsm.PutUser{User: fsm.User{Name: name, Role: "viewer"}, New: true}}
 }
 
+// commit proposes a command until it is committed: on a busy machine the leader may change, and
+// then a try may end as refused or unknown. Under one id the command takes effect once.
+func (p *peer) commit(cmd fsm.Command) fsm.Result {
+	p.t.Helper()
+	cmd.ID = rand.Text()
+	var res fsm.Result
+	eventually(p.t, "a commit", func() bool {
+		var err error
+		res, err = p.Propose(within(p.t), cmd)
+		if err != nil && !errors.Is(err, ErrNoQuorum) && !errors.Is(err, ErrOutcomeUnknown) {
+			p.t.Fatal(err)
+		}
+		return err == nil
+	})
+	return res
+}
+
 func hasUser(p *peer, name string) bool {
 	found := false
 	p.store.View(func(s *fsm.State) { found = s.User(name) != nil })
@@ -170,6 +188,7 @@ func hasUser(p *peer, name string) bool {
 }
 
 func TestASinglePeerInitsRunsAndRestarts(t *testing.T) {
+	t.Parallel()
 	admin := fsm.Command{Body: fsm.PutUser{User: fsm.User{Name: "admin", Role: "admin", Password: "x"}}}
 	p := initPeer(t, admin).ready()
 	if !hasUser(p, "admin") {

@@ -42,11 +42,11 @@ type running struct {
 type tweaks struct {
 	wrapLog func(raft.LogStore) raft.LogStore
 	space   func(dir string) (free float64, err error)
-	now     func() time.Time
+	hung    time.Duration // a write of the log in flight for so long, on the leader
 }
 
 func usual() tweaks {
-	return tweaks{wrapLog: func(s raft.LogStore) raft.LogStore { return s }, space: freeSpace, now: time.Now}
+	return tweaks{wrapLog: func(s raft.LogStore) raft.LogStore { return s }, space: freeSpace, hung: 5 * time.Second}
 }
 
 // runOnce opens the peer, runs it, and closes what it has opened, in the
@@ -79,11 +79,11 @@ func (r *running) serve(ctx context.Context, n *Node) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.core.run(ctx) })
 	g.Go(func() error { return r.gossip(ctx, n.cfg) })
-	g.Go(func() error { return r.watchDisk(ctx) })
+	g.Go(func() error { return r.watchDisk(ctx, n.tweaks.hung) })
 	g.Go(func() error { return r.announce(ctx, n.cfg) })
 	g.Go(func() error { return r.catchUp(ctx) })
 	g.Go(func() error { return r.keepContacts(ctx) })
-	g.Go(func() error { return r.keepCertificates(ctx, n.certs, n.tweaks.now) })
+	g.Go(func() error { return r.keepCertificates(ctx, n.certs) })
 	g.Go(func() error { return r.watchFailures(ctx) })
 	err := g.Wait()
 	if errors.Is(err, ErrDiskHung) {

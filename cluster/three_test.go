@@ -91,11 +91,10 @@ func same(t testing.TB, peers ...*peer) {
 }
 
 func TestThreePeersJoinForwardAndAgree(t *testing.T) {
+	t.Parallel()
 	peers := three(t)
 	for i, p := range peers {
-		if _, err := p.Propose(within(t), putUser(fmt.Sprintf("user-%d", i))); err != nil {
-			t.Fatal(err)
-		}
+		p.commit(putUser(fmt.Sprintf("user-%d", i)))
 		if !hasUser(p, fmt.Sprintf("user-%d", i)) {
 			t.Error("the proposer's own state does not hold the change")
 		}

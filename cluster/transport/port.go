@@ -54,6 +54,7 @@ type Port struct {
 	log      *slog.Logger
 	listener net.Listener
 	raft     *Stream
+	patience time.Duration // with a handshake
 	refusing atomic.Bool
 
 	mu    sync.Mutex
@@ -62,7 +63,7 @@ type Port struct {
 
 // New makes a port; Listen opens it.
 func New(cfg Config, deps Deps) *Port {
-	p := &Port{cfg: cfg, creds: deps.Credentials, tcp: deps.Dial, log: deps.Logger, conns: map[*tracked]struct{}{}}
+	p := &Port{cfg: cfg, creds: deps.Credentials, tcp: deps.Dial, log: deps.Logger, patience: HandshakeTimeout, conns: map[*tracked]struct{}{}}
 	if p.tcp == nil {
 		p.tcp = new(net.Dialer).DialContext
 	}
@@ -119,7 +120,7 @@ func (p *Port) Run(ctx context.Context, h Handlers) error {
 func (p *Port) welcome(ctx context.Context, raw net.Conn, conf *tls.Config, h Handlers, shaken func()) {
 	t := p.track(raw, "")
 	c := tls.Server(t, conf)
-	hctx, cancel := context.WithTimeout(ctx, HandshakeTimeout)
+	hctx, cancel := context.WithTimeout(ctx, p.patience)
 	err := c.HandshakeContext(hctx)
 	cancel()
 	shaken()
@@ -155,7 +156,7 @@ func (p *Port) Dial(ctx context.Context, address, proto, peer string) (net.Conn,
 	if p.refusing.Load() {
 		return nil, ErrRefusing
 	}
-	ctx, cancel := context.WithTimeout(ctx, HandshakeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.patience)
 	defer cancel()
 	raw, err := p.tcp(ctx, "tcp", address)
 	if err != nil {

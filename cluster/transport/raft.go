@@ -62,6 +62,15 @@ func (t *Raft) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *
 	return again(func() error { return t.NetworkTransport.AppendEntries(id, target, args, resp) })
 }
 
+// AppendEntriesPipeline implements raft.Transport.
+func (t *Raft) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
+	inner, err := t.NetworkTransport.AppendEntriesPipeline(id, target)
+	if err != nil {
+		return nil, err
+	}
+	return newPipeline(inner), nil
+}
+
 // RequestVote implements raft.Transport.
 func (t *Raft) RequestVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestVoteRequest, resp *raft.RequestVoteResponse) error {
 	return again(func() error { return t.NetworkTransport.RequestVote(id, target, args, resp) })
