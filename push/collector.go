@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/wire"
 )
 
 // said is what one command tells the state, with the sessions it came from.
@@ -14,9 +15,13 @@ type said struct {
 	upTo    map[*session]uint64
 }
 
-// maxSingles bounds the reports in one command that are no confirmations, so
-// that a storm of sessions fits into log entries.
-const maxSingles = 500
+// Limits of one command: a storm of sessions fits into log entries
+// (fsm.MaxEntry), however little of it can be compressed.
+const (
+	maxSaid   = 192 << 10 // bytes, about; one session alone may need more
+	maxClosed = 8 << 10   // sessions that have ended, at most 14 bytes each
+	packedAck = 16        // bytes of one confirmation in a group, at most
+)
 
 // collect makes the next command out of everything that nodes have said, or
 // returns false. Confirmations of one update become one packed group.
@@ -27,25 +32,34 @@ func (c *core) collect(closed []fsm.Closed) (said, bool) {
 		return said{}, false
 	}
 	out := said{fsm.Reports{Peer: c.peer, Closed: closed}, make(map[*session]uint64, len(c.unsaid))}
-	groups := map[*frame]*fsm.AckGroup{}
+	groups := map[*offer]*fsm.AckGroup{}
+	size := 0
 	for _, s := range c.inOrder() {
-		if len(out.command.Single) >= maxSingles {
+		cost := s.size()
+		if s.confirms() && len(s.pending) == 1 {
+			cost = packedAck
+			if groups[s.acked] == nil {
+				cost += versionsSize(s.acked.versions)
+			}
+		}
+		if size > 0 && size+cost > maxSaid {
 			break // the rest goes with the next command
 		}
+		size += cost
 		delete(c.unsaid, s)
 		out.upTo[s] = s.seq
-		for i, r := range s.pending {
-			if f := s.acked; i == len(s.pending)-1 && r.Open == nil && r.Versions != nil && f != nil && r.At == f.at {
-				g := groups[f]
-				if g == nil {
-					g = &fsm.AckGroup{Manifest: f.manifest, At: f.at, Versions: f.versions}
-					groups[f] = g
-				}
-				g.PackAck(r.Node, r.Session, r.Seq)
-				continue
+		singles := s.pending
+		if s.confirms() {
+			g := groups[s.acked]
+			if g == nil {
+				g = &fsm.AckGroup{Manifest: s.acked.manifest, At: s.acked.at, Versions: s.acked.versions}
+				groups[s.acked] = g
 			}
-			out.command.Single = append(out.command.Single, r)
+			last := len(s.pending) - 1
+			g.PackAck(s.ord, s.id, s.pending[last].Seq)
+			singles = s.pending[:last]
 		}
+		out.command.Single = append(out.command.Single, singles...)
 	}
 	for _, g := range groups {
 		out.command.Acks = append(out.command.Acks, *g)
@@ -59,8 +73,19 @@ func (c *core) inOrder() []*session {
 	for s := range c.unsaid {
 		out = append(out, s)
 	}
-	slices.SortFunc(out, func(a, b *session) int { return cmp.Compare(a.ord, b.ord) })
+	slices.SortFunc(out, func(a, b *session) int { return cmp.Or(cmp.Compare(a.ord, b.ord), cmp.Compare(a.id, b.id)) })
 	return out
+}
+
+// confirms tells whether the last pending report is nothing but the
+// confirmation of the update that was acked last.
+func (s *session) confirms() bool {
+	if len(s.pending) == 0 || s.acked == nil {
+		return false
+	}
+	r := &s.pending[len(s.pending)-1]
+	return r.Open == nil && r.Tried == nil && r.Confirmed && r.Versions != nil &&
+		r.At == s.acked.at && r.Manifest == s.acked.manifest
 }
 
 // committed notes that the log has taken a command.
@@ -69,7 +94,12 @@ func (c *core) committed(d said) {
 	defer c.mu.Unlock()
 	for s, seq := range d.upTo {
 		s.settled(seq)
-		c.mark(s)
+		if c.owing[s.ord] == s {
+			delete(c.owing, s.ord)
+		}
+		if c.sessions[s.id] == s {
+			c.mark(s)
+		}
 	}
 }
 
@@ -79,8 +109,22 @@ func (c *core) failed(d said) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for s := range d.upTo {
-		if c.sessions[s.id] == s {
+		if c.speaks(s) {
 			c.unsaid[s] = struct{}{}
+		}
+	}
+}
+
+// refused ends the sessions of a command that cannot be an entry of the log: to
+// say it again would hold up all others for ever.
+func (c *core) refused(d said) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for s := range d.upTo {
+		s.pending = nil
+		delete(c.owing, s.ord)
+		if c.sessions[s.id] == s {
+			c.drop(s, wire.CloseProtocol, "what was reported is too large")
 		}
 	}
 }

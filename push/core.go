@@ -2,7 +2,6 @@ package push
 
 import (
 	"math/rand/v2"
-	"strings"
 	"sync"
 
 	"github.com/droverhq/drover/document"
@@ -22,6 +21,7 @@ type core struct {
 	byNode   map[uint32]*session // the newest of each node
 	dirty    []*session
 	unsaid   map[*session]struct{} // with reports for the collector
+	owing    map[uint32]*session   // ended, with an error that the log still lacks
 	nextID   uint64
 }
 
@@ -29,7 +29,7 @@ func newCore(peer string, run uint64, sign func(string) string, random *rand.Ran
 	return &core{
 		peer: peer, sign: sign, rand: random,
 		sessions: map[uint64]*session{}, byNode: map[uint32]*session{},
-		unsaid: map[*session]struct{}{}, nextID: run << 24,
+		unsaid: map[*session]struct{}{}, owing: map[uint32]*session{}, nextID: run << 24,
 	}
 }
 
@@ -43,6 +43,8 @@ func (c *core) admit(l link, ord uint32, nonce string, h wire.Hello) (*session, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.nextID++
+	h.Facts = boundedFacts(h.Facts)
+	h.Process, h.AgentVersion = cut(h.Process, maxWord), cut(h.AgentVersion, maxWord)
 	s := &session{link: l, id: c.nextID, ord: ord, node: h.Node, hello: h, nonce: nonce}
 	s.last = held{manifest: manifest, at: fsm.Position{Epoch: h.Epoch, Index: h.Index}, confirmed: true}
 	if old := c.byNode[ord]; old != nil {
@@ -61,14 +63,25 @@ func (c *core) drop(s *session, code int, reason string) {
 	c.forget(s)
 }
 
-// forget takes a session out; whoever calls it tells the state.
+// forget takes a session out; whoever calls it tells the state. An error that
+// the node has said is not lost with it: the node says it only once.
 func (c *core) forget(s *session) {
+	if c.sessions[s.id] != s {
+		return
+	}
 	delete(c.sessions, s.id)
 	delete(c.unsaid, s)
 	if c.byNode[s.ord] == s {
 		delete(c.byNode, s.ord)
 	}
+	if s.owes() {
+		delete(c.unsaid, c.owing[s.ord])
+		c.owing[s.ord], c.unsaid[s] = s, struct{}{}
+	}
 }
+
+// speaks tells whether what a session said is still to be brought to the log.
+func (c *core) speaks(s *session) bool { return c.sessions[s.id] == s || c.owing[s.ord] == s }
 
 // ended takes a session out whose connection is gone, and tells whether it was
 // still one of ours.
@@ -118,7 +131,10 @@ func (c *core) markMoved(state *fsm.State, moved []fsm.Moved) {
 }
 
 func (c *core) markPush(p *fsm.Push) {
-	if p == nil {
+	if p == nil { // retention was quicker
+		for _, s := range c.sessions {
+			c.mark(s)
+		}
 		return
 	}
 	if p.Targets.Len() > 4*len(c.byNode) {
@@ -188,10 +204,15 @@ func (c *core) hearStatus(s *session, m wire.Status) bool {
 		return false
 	}
 	targets := make(map[string]fsm.Sum, len(m.Have))
+	entries := make([]document.Entry, 0, len(m.Have))
 	for target, text := range m.Have {
 		if targets[target], err = document.ParseChecksum(text); err != nil {
 			return false
 		}
+		entries = append(entries, document.Entry{Target: target, Checksum: targets[target]})
+	}
+	if document.ManifestSum(entries) != manifest {
+		return false // the update of all who report this manifest may be made from the list
 	}
 	s.last = held{manifest: manifest, at: fsm.Position{Epoch: m.Epoch, Index: m.Index}, confirmed: s.last.confirmed, targets: targets}
 	s.welcome.asked = false
@@ -250,31 +271,4 @@ func all(errors []wire.Problem, codes ...string) bool {
 		}
 	}
 	return true
-}
-
-// Limits of what an error of a node may put into the log.
-const (
-	maxProblems = 16
-	maxMessage  = 1 << 10
-	maxLogTail  = 2 << 10
-	maxWord     = 200
-)
-
-func cut(s string, limit int) string {
-	if len(s) <= limit {
-		return s
-	}
-	return strings.ToValidUTF8(s[:limit], "")
-}
-
-func problems(errors []wire.Problem) []fsm.Problem {
-	out := make([]fsm.Problem, 0, min(len(errors), maxProblems))
-	for _, e := range errors[:min(len(errors), maxProblems)] {
-		out = append(out, fsm.Problem{
-			Target: cut(e.Target, maxWord), Stage: cut(e.Stage, maxWord), Code: cut(e.Code, maxWord),
-			Pointer: cut(e.Pointer, maxWord), Message: cut(e.Message, maxMessage),
-			LogTail: cut(e.LogTail, maxLogTail), Retryable: e.Retryable,
-		})
-	}
-	return out
 }

@@ -2,6 +2,7 @@ package push
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -17,15 +18,21 @@ import (
 // emptyManifest is what a node reports that holds nothing.
 var emptyManifest = document.ManifestSum(nil)
 
-// frame is an update as it is sent to every session of a group: nothing in it
-// is specific to one node.
-type frame struct {
+// offer is what an update would make of a node, and so what its confirmation
+// means. Sessions keep it, and not the bytes of the frame.
+type offer struct {
 	id       string
 	at       fsm.Position
 	manifest fsm.Sum
 	versions []fsm.DocVersion
 	full     bool
-	data     []byte
+}
+
+// frame is an update as it is sent to every session of a group: nothing in it
+// is specific to one node.
+type frame struct {
+	*offer
+	data []byte
 
 	prepare  sync.Once
 	prepared *websocket.PreparedMessage
@@ -58,10 +65,10 @@ func newFoundry(sign func(string) string) *foundry {
 
 func (f *foundry) frame(g *group) (*frame, error) {
 	f.made++
-	out := &frame{
+	out := &frame{offer: &offer{
 		id: strconv.FormatUint(f.made, 36), at: g.at, manifest: g.key.want.Sum,
 		versions: g.key.want.Versions.List, full: g.key.full,
-	}
+	}}
 	header := wire.Header{
 		Purpose: wire.PurposeUpdate, Cluster: g.cluster, Epoch: g.at.Epoch, Index: g.at.Index, Revision: g.revision,
 		Audience: g.key.audience.String(), Base: g.key.base.String(), Manifest: g.key.want.Sum.String(),
@@ -126,25 +133,27 @@ func sortParts(parts []part) {
 }
 
 // dispatch makes the frame of every group of a plan and puts it onto the
-// sessions that still want it.
+// sessions that still want it. A frame that cannot be made holds up no other.
 func (c *core) dispatch(p plan, f *foundry) error {
 	frames := make(map[groupKey]*frame, len(p.groups))
+	var failed []error
 	for key, g := range p.groups {
 		made, err := f.frame(g)
 		if err != nil {
-			return err
+			failed = append(failed, err)
+			continue
 		}
 		frames[key] = made
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, w := range p.wishes {
-		s := w.session
-		if c.sessions[s.id] != s || s.inflight != nil || s.last.manifest != w.group.base || s.welcome.asked {
+		s, made := w.session, frames[w.group]
+		if made == nil || c.sessions[s.id] != s || s.seq != w.seq {
 			continue // it has spoken since, and is marked for the next plan
 		}
-		s.inflight = frames[w.group]
-		s.send(s.inflight)
+		s.inflight = made.offer
+		s.send(made)
 	}
-	return nil
+	return errors.Join(failed...)
 }

@@ -11,6 +11,7 @@ import (
 type wish struct {
 	session *session
 	group   groupKey
+	seq     uint64 // of the last report that the plan knew
 }
 
 // groupKey tells apart the updates of one plan: sessions with equal keys are
@@ -81,7 +82,7 @@ func (c *core) plan(state *fsm.State, at conditions) plan {
 				}
 				p.groups[key] = g
 			}
-			p.wishes = append(p.wishes, wish{s, key})
+			p.wishes = append(p.wishes, wish{s, key, s.seq})
 		}
 	}
 	return p
@@ -249,7 +250,11 @@ func holds(state *fsm.State, s *session) (map[string]holding, bool) {
 		return out, true
 	}
 	row := state.Row(s.ord)
-	for _, known := range []*fsm.Versions{row.Accepted, state.Wanted(s.ord).Versions} {
+	var acked *fsm.Versions // the state may not hold it yet
+	if s.acked != nil {
+		acked = &fsm.Versions{Sum: s.acked.manifest, List: s.acked.versions}
+	}
+	for _, known := range []*fsm.Versions{row.Accepted, state.Wanted(s.ord).Versions, acked} {
 		if known != nil && known.Sum == s.last.manifest {
 			for _, e := range state.EntriesOf(known) {
 				out[e.Target] = holding{e.Version.Checksum, e.Version}

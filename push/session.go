@@ -1,6 +1,7 @@
 package push
 
 import (
+	"slices"
 	"time"
 
 	"github.com/droverhq/drover/fsm"
@@ -29,9 +30,9 @@ type session struct {
 	last  held
 	seq   uint64 // of the last report, hello being 1
 
-	inflight *frame
-	pending  []fsm.Report // not yet in the log; errors are never merged
-	acked    *frame       // the update whose confirmation is the last pending report
+	inflight *offer
+	pending  []fsm.Report // not yet in the log; errors are not merged, see maxPending
+	acked    *offer       // the last one that the node has confirmed
 	errorSeq uint64       // of the last error: nothing is sent until the state holds it
 
 	welcome delivery
@@ -63,18 +64,70 @@ type retry struct {
 	at       time.Time
 }
 
+// maxPending bounds what one session keeps for the log. A node is sent nothing
+// after an error until the state holds it, so that an honest one stays far
+// below.
+const maxPending = 8
+
 // report numbers what the node said and puts it where the collector finds it.
-// Of several reports that are no errors the latest wins.
+// Of several reports that are no errors the latest wins; it keeps the versions
+// that one before it has confirmed of the same manifest.
 func (s *session) report(r fsm.Report) {
 	s.seq++
 	r.Node, r.Session, r.Seq = s.ord, s.id, s.seq
 	r.Manifest, r.At, r.Confirmed = s.last.manifest, s.last.at, s.last.confirmed
-	if n := len(s.pending); n > 0 && s.pending[n-1].Tried == nil {
-		r.Open = s.pending[n-1].Open
-		s.pending[n-1] = r
+	n := len(s.pending)
+	if n == 0 || n < maxPending && (s.pending[n-1].Tried != nil || r.Tried != nil && s.pending[n-1].Versions != nil) {
+		s.pending = append(s.pending, r)
 		return
 	}
-	s.pending = append(s.pending, r)
+	last := s.pending[n-1]
+	r.Open = last.Open
+	if r.Versions == nil && r.Confirmed && r.Manifest == last.Manifest {
+		r.Versions = last.Versions
+	}
+	s.pending[n-1] = r
+}
+
+// owes tells whether the log still lacks an error of the node, which it says
+// only once.
+func (s *session) owes() bool {
+	return slices.ContainsFunc(s.pending, func(r fsm.Report) bool { return r.Tried != nil })
+}
+
+// size is about how many bytes the pending reports are in the log.
+func (s *session) size() int {
+	n := 0
+	for _, r := range s.pending {
+		n += reportSize(r)
+	}
+	return n
+}
+
+func reportSize(r fsm.Report) int {
+	n := 160 + versionsSize(r.Versions)
+	for _, p := range r.Problems {
+		n += problemSize(p)
+	}
+	if r.Open != nil {
+		n += len(r.Open.Process) + len(r.Open.AgentVersion)
+		for k, v := range r.Open.Facts {
+			n += len(k) + len(v) + 4
+		}
+	}
+	return n
+}
+
+func versionsSize(list []fsm.DocVersion) int {
+	n := 0
+	for _, v := range list {
+		n += len(v.Document) + len(v.Target) + 16
+	}
+	return n
+}
+
+func problemSize(p fsm.Problem) int {
+	return 32 + len(p.Target) + len(p.Stage) + len(p.Code) + len(p.Pointer) + len(p.Message) + len(p.LogTail)
 }
 
 // open is the report that begins the session, or tells it again.

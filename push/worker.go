@@ -2,7 +2,7 @@ package push
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/droverhq/drover/fsm"
@@ -20,7 +20,7 @@ func (s *Server) work(ctx context.Context) error {
 		changed := s.deps.Store.Watch().Changed()
 		next, at, err := s.round(make, seen)
 		if err != nil {
-			return fmt.Errorf("plan: %w", err)
+			s.deps.Log.Error("an update cannot be made; its nodes wait for the next change", "error", err)
 		}
 		seen = at
 		wait := time.Hour
@@ -86,8 +86,13 @@ func (s *Server) collectLoop(ctx context.Context) error {
 				break
 			}
 			if _, err := s.deps.Cluster.Propose(ctx, fsm.Command{Body: d.command}); err != nil {
-				s.core.failed(d)
 				s.returnClosed(d.command.Closed)
+				if errors.Is(err, fsm.ErrTooLarge) || errors.Is(err, fsm.ErrUnknownCommand) {
+					s.deps.Log.Error("reports that cannot be logged; their sessions end", "error", err)
+					s.core.refused(d)
+					continue
+				}
+				s.core.failed(d)
 				if ctx.Err() != nil {
 					return ctx.Err()
 				}
@@ -133,8 +138,9 @@ func pause(ctx context.Context, d time.Duration) {
 func (s *Server) takeClosed() []fsm.Closed {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.closed
-	s.closed = nil
+	n := min(len(s.closed), maxClosed)
+	out := s.closed[:n:n]
+	s.closed = s.closed[n:]
 	return out
 }
 
