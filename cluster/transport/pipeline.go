@@ -20,27 +20,26 @@ type pipeline struct {
 }
 
 func newPipeline(inner raft.AppendPipeline) *pipeline {
-	p := &pipeline{
-		AppendPipeline: inner,
-		// After its reader has ended the sender sends once more at most; the rest is
-		// room.
-		out:    make(chan raft.AppendFuture, 4*raftInFlight),
-		closed: make(chan struct{}),
-	}
+	p := &pipeline{AppendPipeline: inner, out: make(chan raft.AppendFuture), closed: make(chan struct{})}
 	go p.move()
 	return p
 }
 
-// move ends at Close, which Raft calls in any case.
+// move ends at Close, which Raft calls in any case. What waits to be read stays
+// small: once its reader has ended, the sender stops within a few sends.
 func (p *pipeline) move() {
+	var waiting []raft.AppendFuture
 	for {
+		var out chan raft.AppendFuture
+		var next raft.AppendFuture
+		if len(waiting) > 0 {
+			out, next = p.out, waiting[0]
+		}
 		select {
 		case f := <-p.AppendPipeline.Consumer():
-			select {
-			case p.out <- f:
-			case <-p.closed:
-				return
-			}
+			waiting = append(waiting, f)
+		case out <- next:
+			waiting = waiting[1:]
 		case <-p.closed:
 			return
 		}

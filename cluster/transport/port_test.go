@@ -368,7 +368,7 @@ func TestAPipelineWhoseReaderHasEndedDoesNotBlockItsSender(t *testing.T) {
 	defer p.Close()
 	done := make(chan error)
 	go func() {
-		for range 2 * raftInFlight {
+		for range 20 {
 			if _, err := p.AppendEntries(&raft.AppendEntriesRequest{}, new(raft.AppendEntriesResponse)); err != nil {
 				done <- err
 				return
