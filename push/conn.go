@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"time"
 
@@ -24,6 +25,14 @@ const (
 // smallWrite is the size up to which a frame fits a socket's buffer, so that
 // one of the few shared writers may write it.
 const smallWrite = 8 << 10
+
+// maxQueue is the number of frames that wait for one agent: an honest one has an
+// update, a few messages and pings. Who asks for more than it reads is dropped.
+const maxQueue = 64
+
+// stuckAfter is how long one connection may hold a shared writer: then another
+// writer takes over the others.
+const stuckAfter = 50 * time.Millisecond
 
 // conn is one WebSocket. It implements link: frames are queued and written by
 // one goroutine at a time, which is borrowed from the writers.
@@ -75,6 +84,11 @@ func (c *conn) put(o outgoing) {
 	if c.closing {
 		return
 	}
+	if len(c.queue) >= maxQueue {
+		c.queue, c.closing = nil, true
+		c.writers.group.Go(c.shut) // ends the write that hangs, too
+		return
+	}
 	c.queue = append(c.queue, o)
 	c.closing = o.close != nil
 	if !c.writing {
@@ -84,7 +98,13 @@ func (c *conn) put(o outgoing) {
 }
 
 // flush writes the queue until it is empty.
-func (c *conn) flush() {
+func (c *conn) flush() { c.flushUpTo(math.MaxInt) }
+
+// flushSmall does the same for a shared writer: a frame that may take long gets
+// a goroutine of its own.
+func (c *conn) flushSmall() { c.flushUpTo(smallWrite) }
+
+func (c *conn) flushUpTo(limit int) {
 	for {
 		c.mu.Lock()
 		if len(c.queue) == 0 {
@@ -93,6 +113,11 @@ func (c *conn) flush() {
 			return
 		}
 		next := c.queue[0]
+		if next.size() > limit {
+			c.mu.Unlock()
+			c.writers.group.Go(c.flush)
+			return
+		}
 		c.queue = c.queue[1:]
 		c.mu.Unlock()
 		if err := c.write(next); err != nil {
@@ -142,8 +167,9 @@ func (c *conn) alive() error {
 }
 
 // writers are the few goroutines that write for thousands of connections. A
-// frame that may not fit a socket's buffer gets a goroutine of its own, so
-// that a slow agent never slows another.
+// frame that may not fit a socket's buffer gets a goroutine of its own, and a
+// writer that hangs all the same is replaced, so that a slow agent never slows
+// another.
 type writers struct {
 	work  chan *conn
 	group sync.WaitGroup
@@ -162,12 +188,28 @@ func (w *writers) borrow(c *conn, large bool) {
 	w.group.Go(c.flush)
 }
 
-// run writes until stop is closed.
+// start begins n writers, which end when stop is closed.
+func (w *writers) start(n int, stop <-chan struct{}) {
+	for range n {
+		w.group.Go(func() { w.run(stop) })
+	}
+}
+
+// run writes until stop is closed, or until it has been replaced.
 func (w *writers) run(stop <-chan struct{}) {
 	for {
 		select {
 		case c := <-w.work:
-			c.flush()
+			replaced := make(chan struct{})
+			watch := time.AfterFunc(stuckAfter, func() {
+				w.start(1, stop)
+				close(replaced)
+			})
+			c.flushSmall()
+			if !watch.Stop() {
+				<-replaced
+				return
+			}
 		case <-stop:
 			return
 		}

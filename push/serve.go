@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"golang.org/x/time/rate"
 
 	"github.com/droverhq/drover/fsm"
 	"github.com/droverhq/drover/wire"
@@ -152,17 +153,32 @@ func (s *Server) admit(c *conn, challenge wire.Challenge, hello wire.Hello) (*se
 	if err != nil {
 		return nil, &refusal{wire.CloseProtocol, "hello: the manifest is no checksum"}
 	}
+	if s.stops() { // and has told its sessions, of which this was none yet
+		s.core.ended(session)
+		return nil, &refusal{wire.CloseNotReady, "this controller is stopping"}
+	}
 	s.kick(s.kicked)
 	s.kick(s.heard)
 	return session, nil
 }
 
+// How many frames a node may send: each may become a part of the log of all
+// peers. Faster ones wait in the node's own connection, and nothing is lost.
+const (
+	framesPerSecond = 50
+	framesAtOnce    = 200
+)
+
 // read takes the messages of a session until its connection ends.
 func (s *Server) read(session *session, c *conn) error {
+	pace := rate.NewLimiter(framesPerSecond, framesAtOnce)
 	for {
 		_, r, err := c.ws.NextReader()
 		if err != nil {
 			return fmt.Errorf("read: %w", err)
+		}
+		if d := pace.Reserve().Delay(); d > 0 {
+			time.Sleep(d) // at most the time of one frame: no longer than a stop waits anyway
 		}
 		if err := c.alive(); err != nil {
 			return fmt.Errorf("read deadline: %w", err)

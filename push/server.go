@@ -89,9 +89,7 @@ const writerCount = 8
 // all sessions and waits for their readers.
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
-	for range writerCount {
-		g.Go(func() error { s.writers.run(ctx.Done()); return nil })
-	}
+	s.writers.start(writerCount, ctx.Done())
 	g.Go(func() error { return s.work(ctx) })
 	g.Go(func() error { return s.collectLoop(ctx) })
 	g.Go(func() error { return s.keepHouse(ctx) })
@@ -120,6 +118,12 @@ func (s *Server) shutSessions() {
 			c.shut()
 		}
 	}
+}
+
+func (s *Server) stops() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stopping
 }
 
 // Sessions is the number of agents that are connected to this peer.
