@@ -83,6 +83,7 @@ type proposal struct {
 	results <-chan fsm.Result
 	once    bool // belongs to one term: never tried again in another
 	doubt   bool // an earlier try may be in the log
+	missed  bool // a try was committed, and its result did not come
 }
 
 func (p *proposal) commit(ctx context.Context) (fsm.Result, error) {
@@ -94,6 +95,9 @@ func (p *proposal) commit(ctx context.Context) (fsm.Result, error) {
 		res, what, err := p.try(ctx, v)
 		switch what {
 		case committed:
+			if p.missed && res.Err == nil && res.Outcome.Unchanged {
+				return fsm.Result{}, ErrOutcomeUnknown // the result of a repetition, not the command's own
+			}
 			return res, res.Err
 		case notTaken:
 		case inDoubt:
@@ -168,7 +172,8 @@ func (p *proposal) try(ctx context.Context, v View) (fsm.Result, attempt, error)
 
 // resultPause is how long the result of a committed command may take before it
 // is proposed again: this peer may have received it inside a snapshot, where
-// results are not. The repetition has no effect but to bring an answer.
+// results are not. The repetition has no effect but to bring an answer, of which
+// only a refusal says more than that the command is done.
 const resultPause = 3 * time.Second
 
 // await waits until this peer's own state has applied the committed command.
@@ -179,6 +184,7 @@ func (p *proposal) await(ctx context.Context) (fsm.Result, attempt, error) {
 	case res := <-p.results:
 		return res, committed, nil
 	case <-timer.C:
+		p.missed = true
 		return fsm.Result{}, inDoubt, nil
 	case <-ctx.Done():
 		return fsm.Result{}, inDoubt, ctx.Err()

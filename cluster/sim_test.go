@@ -102,7 +102,7 @@ func (s *sim) close() {
 		p.trans.Close()
 	}
 	// Raft's in-memory transport leaves timers behind, which end within its time-outs.
-	time.Sleep(10 * time.Second)
+	<-time.After(10 * time.Second)
 }
 
 func (s *sim) isolate(p *simPeer) {
@@ -134,7 +134,7 @@ func (s *sim) heal() {
 
 // leader waits for a leader other than the given one.
 func (s *sim) leader(not *simPeer) *simPeer {
-	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); <-time.After(10 * time.Millisecond) {
 		for _, p := range s.peers {
 			if v, _ := p.view.get(); v.Self && p != not && p.leads() {
 				return p
