@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -80,12 +81,22 @@ func (a *app) welcome(dir string, conf dev.Config, f dev.File) {
 	if len(f.Agents) > 0 {
 		fmt.Fprintf(a.stdout, "  Files  %s\n", filepath.Join(f.Agents[0].Dir, "current"))
 	}
-	drover := os.Args[0]
-	fmt.Fprintf(a.stdout, "\nIn another terminal:\n\n  . %s\n", filepath.Join(dir, "env"))
+	drover, env, dir := quoted(os.Args[0]), quoted(filepath.Join(dir, "env")), quoted(dir)
+	fmt.Fprintf(a.stdout, "\nIn another terminal:\n\n  . %s\n", env)
 	if !conf.Empty {
 		fmt.Fprintf(a.stdout, "  %s doc edit routing/core -m \"Try it\" --watch\n", drover)
 	}
 	fmt.Fprintf(a.stdout, "  %s node list\n  %s dev kill leader --dir %s     # and edit again: it arrives again\n\nCtrl-C ends it all.\n", drover, drover, dir)
+}
+
+// quoted is a word as a shell takes it.
+func quoted(word string) string {
+	if !strings.ContainsFunc(word, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-", r)
+	}) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
 func (a *app) devKillCmd(dir *string) *cobra.Command {

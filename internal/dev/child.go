@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
@@ -44,6 +45,15 @@ func (c *child) running() bool {
 	default:
 		return true
 	}
+}
+
+// left tells whether a child is a peer that has left the cluster for good.
+func (c *child) left() bool {
+	if c.peer == nil {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(c.peer.DataDir, "left"))
+	return err == nil
 }
 
 // ready tells what a child that was started again still lacks; "" is nothing.

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/droverhq/drover/internal/client"
@@ -139,7 +140,9 @@ func (s *Supervisor) look(ctx context.Context) error {
 		case e := <-s.events:
 			switch e.kind {
 			case ended:
-				s.died(ctx, e)
+				if err := s.died(ctx, e); err != nil {
+					return err
+				}
 			case restart:
 				if err := s.run(e.child); err != nil {
 					s.say("%s could not be started again: %v", e.child.name, err)
@@ -157,13 +160,19 @@ func (s *Supervisor) look(ctx context.Context) error {
 	}
 }
 
-func (s *Supervisor) died(ctx context.Context, e event) {
+func (s *Supervisor) died(ctx context.Context, e event) error {
+	if e.child.left() {
+		s.say("%s has left the cluster", e.child.name)
+		s.children = slices.DeleteFunc(s.children, func(c *child) bool { return c == e.child })
+		return s.write()
+	}
 	if s.cfg.NoRestart {
 		s.say("%s ended: %v", e.child.name, e.err)
-		return
+		return nil
 	}
 	s.say("%s ended: %v; it is started again in %d s", e.child.name, e.err, int(restartAfter.Seconds()))
 	s.later(ctx, e.child, restart, restartAfter)
+	return nil
 }
 
 // later sends an event after a time, unless ctx ends before.

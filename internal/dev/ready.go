@@ -35,10 +35,11 @@ func (s *Supervisor) peersReady(ctx context.Context) string {
 			voters++
 		}
 	}
-	if voters < s.cfg.Peers {
-		return fmt.Sprintf("%d of %d peers are voters", voters, s.cfg.Peers)
+	peers := s.peers()
+	if voters < len(peers) {
+		return fmt.Sprintf("%d of %d peers are voters", voters, len(peers))
 	}
-	for _, p := range s.peers() {
+	for _, p := range peers {
 		if what := peerReady(ctx, s.api, p.URL); what != "" {
 			return what
 		}

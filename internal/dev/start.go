@@ -75,6 +75,10 @@ func (s *Supervisor) startPeers(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if c.left() {
+			s.say("%s has left the cluster, and is not started", c.name)
+			continue
+		}
 		addrs = append(addrs, c.peer.URL)
 		if !made && i > 1 {
 			joining = append(joining, c)
@@ -103,7 +107,7 @@ func (s *Supervisor) startPeers(ctx context.Context) error {
 			return err
 		}
 	}
-	s.say("waiting for %d voters", s.cfg.Peers)
+	s.say("waiting for %d voters", len(s.peers()))
 	return s.wait(ctx, s.peersReady)
 }
 
