@@ -84,6 +84,8 @@ async function phoneHasEveryPage(t) {
 }
 
 async function logsOut(t) {
+  // Another tab's event stream ends with the session, and the browser calls that an error.
+  for (const page of t.context.pages()) await page.close();
   t.page = await open(t.context, t.watch);
   const done = t.watch.expect(401, /\/api\/v1\//);
   await t.page.goto(`${t.url}/`);

@@ -143,6 +143,26 @@ async function looksAtANode(t) {
   await page.getByRole("heading", { name: "Why" }).waitFor();
 }
 
+async function filtersNodes(t) {
+  const { page } = t;
+  await page.goto(`${t.url}/nodes`);
+  const table = page.getByRole("table", { name: "Nodes" });
+  await table.waitFor();
+  const all = await table.getByRole("row").count();
+  await page.getByRole("searchbox", { name: "Filter nodes" }).click();
+  // A pause behind the space must not eat it.
+  await page.keyboard.type("site=site-1 ");
+  await page.waitForURL(/\?q=site=site-1$/);
+  await page.keyboard.type("role=edge");
+  await page.waitForURL(/\?q=site=site-1\+role=edge$/);
+  if (t.agents.length > 1) await eventually("fewer nodes", async () => assert((await table.getByRole("row").count()) < all));
+  await page.getByRole("navigation", { name: "Filter by status" }).getByRole("link", { name: /dead letter/ }).click();
+  await page.waitForURL(/\?q=site=site-1\+status=dead_letter\+role=edge$|\?q=site=site-1\+role=edge\+status=dead_letter$/);
+  await page.getByRole("button", { name: "Clear the filter" }).click();
+  await page.waitForURL(/\/nodes$/);
+  await eventually("all nodes again", async () => assert.equal(await table.getByRole("row").count(), all));
+}
+
 async function looksAtTheCluster(t) {
   const { page } = t;
   await page.getByRole("link", { name: "Cluster", exact: true }).click();
@@ -261,6 +281,7 @@ export const inOrder = {
   compares,
   rollsBackAfterTheDiff,
   looksAtANode,
+  filtersNodes,
   looksAtTheCluster,
   showsAnEnrolmentTokenOnce,
   seesWhatOthersDo,

@@ -26,11 +26,13 @@ export function FilterBar({ label, placeholder, value, onChange, children }: Pro
     setText(value);
   }, [value]);
 
+  // Space at the end is somebody about to type on: it stays in the field and out of the URL.
   useEffect(() => {
-    if (text === sent.current) return;
+    const next = text.trim();
+    if (next === sent.current) return;
     const timer = setTimeout(() => {
-      sent.current = text;
-      change.current(text);
+      sent.current = next;
+      change.current(next);
     }, pause);
     return () => clearTimeout(timer);
   }, [text]);

@@ -37,7 +37,7 @@ export default function Audit() {
             placeholder={f.placeholder}
             value={search[f.key] ?? ""}
             onChange={(value) =>
-              void navigate({ search: (s) => ({ ...s, [f.key]: value.trim() || undefined }), replace: true })
+              void navigate({ search: (s) => ({ ...s, [f.key]: value || undefined }), replace: true })
             }
           />
         ))}

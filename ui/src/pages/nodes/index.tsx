@@ -44,7 +44,7 @@ export default function Nodes() {
         label="Filter nodes"
         placeholder="site=fra status=offline document=routing/core or any words"
         value={q}
-        onChange={(next) => setQuery(next.trim(), true)}
+        onChange={(next) => setQuery(next, true)}
       >
         <SortBy current={search.sort ?? ""} />
       </FilterBar>

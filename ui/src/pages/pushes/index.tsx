@@ -64,7 +64,7 @@ export default function Pushes() {
         placeholder="Document, whole name"
         value={search.document ?? ""}
         onChange={(value) =>
-          void navigate({ search: (s) => ({ ...s, document: value.trim() || undefined }), replace: true })
+          void navigate({ search: (s) => ({ ...s, document: value || undefined }), replace: true })
         }
       >
         <StateFilter current={search.state ?? ""} document={search.document} />
