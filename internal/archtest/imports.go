@@ -29,6 +29,7 @@ func roomTable() []room {
 		{"cmd/drover", []string{"api", "ui", "push", "cluster", "fsm", "document", "wire", "examples", "internal"}, "the server and its CLI do not contain the agent"},
 		{"examples", nil, "example documents, embedded for drover dev"},
 		{"internal", []string{"internal"}, "internal helpers are used by the rooms and look into none"},
+		{"bench", []string{"bench", "wire", "document"}, "the benchmark uses the programs as they are shipped, and speaks to them from outside"},
 		{"test", []string{"test", "examples", "api", "ui", "push", "cluster", "fsm", "document", "wire", "agent", "internal"}, "tests of the whole may use every room, not the programs' own packages"},
 	}
 }
