@@ -325,8 +325,11 @@ func (s *Supervisor) wait(ctx context.Context, missing func(context.Context) str
 	var dead *child
 	err := s.until(ctx, func(ctx context.Context) string {
 		if i := slices.IndexFunc(s.children, func(c *child) bool { return !c.running() }); i >= 0 {
-			dead = s.children[i]
-			return ""
+			if dead = s.children[i]; !dead.left() {
+				return ""
+			}
+			s.say("%s has left the cluster", dead.name) // it was removed while it did not run
+			s.children, dead = slices.Delete(s.children, i, i+1), nil
 		}
 		return missing(ctx)
 	})
