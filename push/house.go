@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,15 +19,18 @@ const (
 	shedAbove  = 1.1
 	shedPerSec = 50
 	shedSlack  = 4 // agents above the share that are never worth a move
+	// shedPatience is how long an agent that was asked to go counts as gone.
+	shedPatience = 30 * time.Second
 )
 
 // keepHouse does what is due by the clock: pings, the word on the quorum,
-// sessions that the state believes in and this peer has not, and balance.
-func (s *Server) keepHouse(ctx context.Context) error {
+// sessions that the state believes in and this peer has not, and balance. peers
+// are the controllers of which the first agents are told.
+func (s *Server) keepHouse(ctx context.Context, peers []string) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	steady := 0
-	quorum := false
+	quorum, _ := s.deps.Cluster.Quorum()
 	for n := uint64(0); ; n++ {
 		select {
 		case <-tick.C:
@@ -35,9 +39,9 @@ func (s *Server) keepHouse(ctx context.Context) error {
 		}
 		s.pingSome(n)
 		ok, lost := s.deps.Cluster.Quorum()
-		if ok != quorum {
-			quorum = ok
-			s.tellQuorum(ok)
+		if now := s.urls(); ok != quorum || !slices.Equal(now, peers) && !s.stops() {
+			quorum, peers = ok, now
+			s.tellPeers(peers, ok)
 		}
 		if !ok {
 			steady = 0
@@ -66,8 +70,9 @@ func (s *Server) pingSome(n uint64) {
 	}
 }
 
-func (s *Server) tellQuorum(ok bool) {
-	peers := s.urls()
+// tellPeers tells all agents which controllers there are now, and whether this
+// one has a quorum.
+func (s *Server) tellPeers(peers []string, ok bool) {
 	s.core.mu.Lock()
 	for _, session := range s.core.sessions {
 		session.tell(wire.Peers{Peers: peers, Quorum: ok})
@@ -99,6 +104,12 @@ func (s *Server) tellGoaway(lost time.Duration) {
 // closeGhosts tells the state of sessions that it believes in and that this
 // peer has not: those of an earlier run, or whose end was not taken.
 func (s *Server) closeGhosts() {
+	s.mu.Lock()
+	busy := len(s.closed) > 0
+	s.mu.Unlock()
+	if busy {
+		return // what was found before is not even proposed yet
+	}
 	var ghosts []fsm.Closed
 	s.deps.Store.View(func(state *fsm.State) {
 		s.core.mu.Lock()
@@ -135,21 +146,31 @@ func (s *Server) shed() {
 		return
 	}
 	share := float64(connected) / float64(alive)
-	over := s.Sessions() - int(share*shedAbove) - shedSlack
-	if over <= 0 {
-		return
-	}
 	peers := s.urls()
 	peers = peers[:max(len(peers)-1, 0)] // not this one
-	s.core.mu.Lock()
-	defer s.core.mu.Unlock()
+	s.core.shed(int(share*shedAbove)+shedSlack, peers, time.Now())
+}
+
+// shed asks the agents above a number to go, as many as a second may bring.
+// Those that were asked and are still on their way are not asked again, and no
+// others in their place.
+func (c *core) shed(keep int, peers []string, now time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	over := len(c.sessions) - keep
+	for _, s := range c.sessions {
+		if now.Sub(s.welcome.sentAway) < shedPatience {
+			over--
+		}
+	}
 	left := min(over, shedPerSec)
-	for _, session := range s.core.sessions {
-		if left == 0 {
+	for _, s := range c.sessions {
+		if left <= 0 {
 			return
 		}
-		if session.inflight == nil {
-			session.tell(wire.Goaway{Reason: wire.GoawayRebalance, Peers: peers})
+		if s.inflight == nil && now.Sub(s.welcome.sentAway) >= shedPatience {
+			s.welcome.sentAway = now
+			s.tell(wire.Goaway{Reason: wire.GoawayRebalance, Peers: peers})
 			left--
 		}
 	}

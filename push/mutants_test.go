@@ -44,6 +44,15 @@ var mutants = []mutant{
 		"if s.welcome.done && s.welcome.audience == audience {", "if s.welcome.done {"},
 }
 
+// TestThousandsOfSeeds runs the simulation in a build without the race
+// detector, which has seen enough of it in this one.
+func TestThousandsOfSeeds(t *testing.T) {
+	out, err := simulateApart(t, "-sim.seeds=2500")
+	if err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestEachRuleIsNeeded takes the rules out one by one.
 func TestEachRuleIsNeeded(t *testing.T) {
 	for _, m := range mutants {
@@ -96,16 +105,22 @@ func (m mutant) overlay(t *testing.T) string {
 // expectViolation runs the simulation in a build of its own.
 func expectViolation(t *testing.T, flags ...string) {
 	t.Helper()
-	args := append([]string{"test", "-count=1", "-vet=off"}, flags...)
-	args = append(args, "-run", "^TestDeliveryKeepsItsRulesThroughFaults$", ".", "-sim.seeds=500", "-sim.stop")
-	out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
+	out, err := simulateApart(t, append(flags, "-sim.seeds=500", "-sim.stop")...)
 	if err == nil {
 		t.Error("the simulation does not miss this rule")
-	} else if !strings.Contains(string(out), "seeds, the first is") && !strings.Contains(string(out), "panic:") {
+	} else if !strings.Contains(out, "seeds, the first is") && !strings.Contains(out, "panic:") {
 		t.Errorf("the mutant does not run:\n%s", out)
 	} else {
-		t.Log(firstLine(string(out)))
+		t.Log(firstLine(out))
 	}
+}
+
+// simulateApart runs the simulation by a go command of its own.
+func simulateApart(t *testing.T, flags ...string) (string, error) {
+	t.Helper()
+	args := append([]string{"test", "-count=1", "-vet=off", "-run", "^TestDeliveryKeepsItsRulesThroughFaults$", "."}, flags...)
+	out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
+	return string(out), err
 }
 
 func firstLine(out string) string {

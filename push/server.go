@@ -90,9 +90,10 @@ const writerCount = 8
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	s.writers.start(writerCount, ctx.Done())
+	peers := s.urls() // before anybody is welcomed
 	g.Go(func() error { return s.work(ctx) })
 	g.Go(func() error { return s.collectLoop(ctx) })
-	g.Go(func() error { return s.keepHouse(ctx) })
+	g.Go(func() error { return s.keepHouse(ctx, peers) })
 	g.Go(func() error {
 		<-ctx.Done()
 		s.shutSessions()

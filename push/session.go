@@ -52,9 +52,10 @@ type held struct {
 type delivery struct {
 	audience fsm.Sum
 	done     bool
-	full     bool   // send all contents: a base did not match
-	asked    bool   // a status was asked for and has not come
-	resynced uint64 // the Row.Resync that was asked for
+	full     bool      // send all contents: a base did not match
+	asked    bool      // a status was asked for and has not come
+	resynced uint64    // the Row.Resync that was asked for
+	sentAway time.Time // when it was asked to go to another peer
 }
 
 // retry is when a failed update may be sent again.

@@ -12,7 +12,7 @@ import (
 )
 
 var (
-	simSeeds   = flag.Int("sim.seeds", 600, "seeds of the delivery simulation")
+	simSeeds   = flag.Int("sim.seeds", simDefault, "seeds of the delivery simulation")
 	simFirst   = flag.Uint64("sim.first", 1, "first seed")
 	simStop    = flag.Bool("sim.stop", false, "stop soon after the first violation")
 	simWithout = flag.String("sim.without", "", "rule of the agent to take out: stale, base, directory, tell, interrupted")
