@@ -52,23 +52,19 @@ func (a *app) eventsCmd() *cobra.Command {
 // follow prints events until it is interrupted, and resumes at another
 // controller where one ends.
 func (a *app) follow(ctx context.Context, cl *client.Client, last string) error {
-	for {
+	for ctx.Err() == nil {
 		err := cl.Events(ctx, last, func(e client.Event) error {
 			if e.ID != "" {
 				last = e.ID
 			}
 			return a.event(e)
 		})
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return err
 		}
-		if err := sleep(ctx, followEvery); err != nil {
-			return nil
-		}
+		_ = sleep(ctx, followEvery) // the loop looks why it ended
 	}
+	return nil
 }
 
 var errEnough = errors.New("all remembered events are printed")

@@ -201,7 +201,7 @@ func TestEventsAreReadUntilTheStreamEnds(t *testing.T) {
 		t.Errorf("%q, %v", got, err)
 	}
 	mine := errors.New("enough")
-	if err := c.Events(t.Context(), "1.5", func(Event) error { return mine }); err != mine {
+	if err := c.Events(t.Context(), "1.5", func(Event) error { return mine }); !errors.Is(err, mine) {
 		t.Errorf("%v", err)
 	}
 }

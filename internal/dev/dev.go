@@ -161,6 +161,9 @@ func (s *Supervisor) look(ctx context.Context) error {
 }
 
 func (s *Supervisor) died(ctx context.Context, e event) error {
+	if !slices.Contains(s.children, e.child) {
+		return nil // it had left before the fleet was ready
+	}
 	if e.child.left() {
 		s.say("%s has left the cluster", e.child.name)
 		s.children = slices.DeleteFunc(s.children, func(c *child) bool { return c == e.child })
