@@ -88,7 +88,7 @@ func (c *core) handlers() map[string]rpc.Handler {
 		methodAnnounce: rpc.Handle(c.handleAnnounce),
 		methodMember:   rpc.Handle(c.handleMember),
 		methodRemove:   rpc.Handle(c.handleRemove),
-		methodTransfer: rpc.Handle(c.handleTransfer),
+		methodTransfer: rpc.Handle(c.handleTransferTo),
 		methodReplace:  rpc.Handle(c.handleReplace),
 	}
 }

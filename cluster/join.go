@@ -244,8 +244,9 @@ func checkRow(p fsm.Peer) error {
 }
 
 // CreateJoinToken makes a token with which one peer can join within ttl
-// (default: one hour). It is shown once: only its hash is kept.
-func (n *Node) CreateJoinToken(ctx context.Context, ttl time.Duration) (string, error) {
+// (default: one hour). It is shown once: only its hash is kept. by is who asked
+// for it, for the audit; empty is this peer.
+func (n *Node) CreateJoinToken(ctx context.Context, ttl time.Duration, by fsm.Actor) (string, error) {
 	r, err := n.running()
 	if err != nil {
 		return "", err
@@ -266,7 +267,10 @@ func (n *Node) CreateJoinToken(ctx context.Context, ttl time.Duration) (string, 
 	if err != nil {
 		return "", fmt.Errorf("make a join token: %w", err)
 	}
-	_, err = r.core.propose(ctx, fsm.Command{Actor: peerActor(r.core.id), Body: fsm.CreateJoinToken{Token: fsm.JoinToken{
+	if by == (fsm.Actor{}) {
+		by = peerActor(r.core.id)
+	}
+	_, err = r.core.propose(ctx, fsm.Command{Actor: by, Body: fsm.CreateJoinToken{Token: fsm.JoinToken{
 		ID: token.ID, Hash: ca.HashSecret(token.Secret()), Expires: time.Now().Add(ttl).UnixMilli(),
 	}}})
 	if err != nil {

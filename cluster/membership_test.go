@@ -162,7 +162,7 @@ func TestAJoinIsRefusedWithoutAGoodToken(t *testing.T) {
 	one := initPeer(t).ready()
 	other := initPeer(t).ready()
 	token := func(p *peer, ttl time.Duration) string {
-		text, err := p.CreateJoinToken(within(t), ttl)
+		text, err := p.CreateJoinToken(within(t), ttl, fsm.Actor{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -221,6 +221,20 @@ func (n *Node) LeadershipTransfer(ctx context.Context) error {
 	return r.core.transfer(ctx)
 }
 
+// LeadershipTransferTo makes a peer, given by id or name, the leader. Errors:
+// ErrNoSuchPeer, ErrNoTarget (it is not fit to lead), ErrNoQuorum.
+func (n *Node) LeadershipTransferTo(ctx context.Context, nameOrID string) error {
+	r, err := n.running()
+	if err != nil {
+		return err
+	}
+	id, err := r.core.find(nameOrID)
+	if err != nil {
+		return err
+	}
+	return r.core.transferTo(ctx, id)
+}
+
 // RemovePeer takes another peer, given by id or name, out of the cluster.
 // Errors: ErrNoSuchPeer, ErrUnsafe, ErrNoQuorum.
 func (n *Node) RemovePeer(ctx context.Context, nameOrID string) error {

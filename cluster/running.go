@@ -152,13 +152,19 @@ func (r *running) leave(ctx context.Context) error {
 	if err := r.core.safeWithout(ctx, r.core.id); err != nil {
 		return fromCode(err)
 	}
-	if r.core.raft.State() == raft.Leader {
-		if err := r.core.transfer(ctx); err != nil {
+	for try := 1; ; try++ {
+		if r.core.raft.State() == raft.Leader {
+			if err := r.core.transfer(ctx); err != nil {
+				return err
+			}
+		}
+		err := r.core.remove(ctx, r.core.id)
+		if err == nil {
+			break
+		}
+		if r.core.raft.State() != raft.Leader || try == transferTries { // it may have been elected again at once
 			return err
 		}
-	}
-	if err := r.core.remove(ctx, r.core.id); err != nil {
-		return err
 	}
 	const reason = "it left by `drover cluster leave`"
 	if err := r.home.mark(reason); err != nil {

@@ -11,7 +11,7 @@ import (
 // join makes and starts a further peer.
 func (p *peer) join(name string, change ...func(*Node)) *peer {
 	p.t.Helper()
-	token, err := p.CreateJoinToken(within(p.t), 0)
+	token, err := p.CreateJoinToken(within(p.t), 0, fsm.Actor{})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -367,10 +367,14 @@ func (a *app) clusterRemoveCmd() *cobra.Command {
 
 func (a *app) clusterTransferCmd() *cobra.Command {
 	return &cobra.Command{
-		Use: "transfer-leader", Short: "Make another controller the leader", Args: cobra.NoArgs,
-		Example: lines("drover cluster transfer-leader"),
-		RunE: func(c *cobra.Command, _ []string) error {
-			return a.membership(c.Context(), "transfer-leader", map[string]string{}, "another controller leads")
+		Use: "transfer-leader [NAME]", Short: "Make another controller the leader", Args: cobra.MaximumNArgs(1),
+		Example: lines("drover cluster transfer-leader", "drover cluster transfer-leader ctl-2"),
+		RunE: func(c *cobra.Command, args []string) error {
+			body, done := map[string]string{}, "another controller leads"
+			if len(args) > 0 {
+				body["name"], done = args[0], args[0]+" leads"
+			}
+			return a.membership(c.Context(), "transfer-leader", body, done)
 		},
 	}
 }

@@ -135,8 +135,8 @@ func (c *control) Status(ctx context.Context) map[string]api.PeerStatus {
 // inviteFor is how long a join token is good.
 const inviteFor = time.Hour
 
-func (c *control) Invite(ctx context.Context, _ fsm.Actor) (api.Invitation, error) {
-	token, err := c.node.CreateJoinToken(ctx, inviteFor)
+func (c *control) Invite(ctx context.Context, by fsm.Actor) (api.Invitation, error) {
+	token, err := c.node.CreateJoinToken(ctx, inviteFor, by)
 	if err != nil {
 		return api.Invitation{}, apiError(err)
 	}
@@ -151,6 +151,9 @@ func (c *control) Invite(ctx context.Context, _ fsm.Actor) (api.Invitation, erro
 func (c *control) Change(ctx context.Context, action, name string, _ fsm.Actor) error {
 	switch action {
 	case "transfer-leader":
+		if name != "" {
+			return apiError(c.node.LeadershipTransferTo(ctx, name))
+		}
 		return apiError(c.node.LeadershipTransfer(ctx))
 	case "leave", "remove":
 		if name == "" || name == c.name {
