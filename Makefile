@@ -1,5 +1,5 @@
 # The two commands of the README are `make demo` and `make test`.
-# Also: `make build` (bin/drover and bin/drover-agent), `make ui`, `make lint`.
+# Also: `make build` (bin/drover and bin/drover-agent), `make ui`, `make lint`, `make bench`.
 
 SHELL       := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,7 +15,10 @@ GO_BUILD := CGO_ENABLED=0 go build -trimpath -buildvcs=false \
 
 UI_SOURCES := $(shell find ui \( -path ui/node_modules -o -path ui/dist -o -path ui/e2e -o -name '*.go' \) -prune -o -type f -print)
 
-.PHONY: build ui test lint demo
+# Further flags of the benchmark, see bench/README.md: make bench BENCH='-n 1000 -only pairs'
+BENCH ?=
+
+.PHONY: build ui test lint demo bench
 
 build: ui
 	scripts/need go
@@ -39,6 +42,7 @@ test: need-for-test ui
 	cd ui && npm test
 	go vet ./...
 	go test -race -timeout 8m ./...
+	cd bench && go vet ./... && go test -race -timeout 2m ./...
 
 .PHONY: need-for-test
 need-for-test:
@@ -51,3 +55,8 @@ lint:
 
 demo: build
 	bin/drover dev --dir $(DEMO_DIR)
+
+# The benchmark has a go.mod of its own, too. It runs the programs as they are shipped.
+bench: build
+	cd bench && $(GO_BUILD) -o ../bin/drover-bench .
+	bin/drover-bench -bin bin $(BENCH)
