@@ -47,7 +47,7 @@ var mutants = []mutant{
 // TestThousandsOfSeeds runs the simulation in a build without the race
 // detector, which has seen enough of it in this one.
 func TestThousandsOfSeeds(t *testing.T) {
-	out, err := simulateApart(t, "-sim.seeds=2500")
+	out, err := simulateApart(t, "-sim.seeds=2000")
 	if err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
