@@ -2,12 +2,18 @@
 
 import { load, store } from "./prefs";
 
-export interface Draft {
-  content: string;
+/** What a document has beside its content. */
+export interface Settings {
   target: string;
   selector: string;
   schema: string;
+}
+
+export interface Draft extends Settings {
+  content: string;
   message: string;
+  /** The settings that it was begun from: what still equals them was not touched. */
+  was: Settings;
   /** The version it was begun from; 0 for a new document. */
   base: number;
   saved: number;
@@ -20,7 +26,7 @@ export function loadDraft(cluster: string, name: string): Draft | undefined {
   if (!text) return undefined;
   try {
     const draft = JSON.parse(text) as Draft;
-    return typeof draft.content === "string" && typeof draft.base === "number" ? draft : undefined;
+    return typeof draft.content === "string" && typeof draft.base === "number" && draft.was ? draft : undefined;
   } catch {
     return undefined;
   }
@@ -35,7 +41,21 @@ export function dropDraft(cluster: string, name: string) {
   store(key(cluster, name), null);
 }
 
+/**
+ * A draft over what is effective now, of which `fresh` is the untouched draft. A setting that the person did not touch
+ * follows what others make of it, so that a push never takes their change back unseen; so does all of a draft that
+ * nobody has typed in yet. The content and its base stay: they may conflict, which a person decides.
+ */
+export function follow(draft: Draft, fresh: Draft): Draft {
+  if (draft.saved === 0) return fresh;
+  const next = { ...draft, was: fresh.was };
+  for (const key of ["target", "selector", "schema"] as const) {
+    if (draft[key] === draft.was[key]) next[key] = fresh[key];
+  }
+  return next;
+}
+
 /** Whether two drafts would commit the same thing. */
-export function sameEdit(a: Omit<Draft, "message" | "saved" | "base">, b: Omit<Draft, "message" | "saved" | "base">) {
+export function sameEdit(a: Settings & { content: string }, b: Settings & { content: string }) {
   return a.content === b.content && a.target === b.target && a.selector === b.selector && a.schema === b.schema;
 }

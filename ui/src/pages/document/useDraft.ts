@@ -1,16 +1,16 @@
-import { useCallback, useState } from "react";
+import { useCallback, useMemo, useState } from "react";
 import { useMe } from "../../app/may";
 import type { DocumentFull } from "../../data/types";
-import { type Draft, dropDraft, loadDraft, sameEdit, saveDraft } from "../../lib/draft";
+import { type Draft, dropDraft, follow, loadDraft, sameEdit, saveDraft } from "../../lib/draft";
 import { notify } from "../../parts/notices";
 
 /** The draft that a document as it is now would begin with. */
 export function draftOf(doc: DocumentFull | undefined): Draft {
+  const was = { target: doc?.target ?? "", selector: doc?.selector ?? "", schema: doc?.schemaText ?? "" };
   return {
     content: doc?.text ?? "{\n  \n}",
-    target: doc?.target ?? "",
-    selector: doc?.selector ?? "",
-    schema: doc?.schemaText ?? "",
+    ...was,
+    was,
     message: "",
     base: doc?.version ?? 0,
     saved: 0,
@@ -37,7 +37,8 @@ export interface DraftHandle {
 
 export function useDraft(name: string, doc: DocumentFull | undefined): DraftHandle {
   const cluster = useMe()?.cluster.id ?? "";
-  const [draft, setDraft] = useState(() => loadDraft(cluster, name) ?? draftOf(doc));
+  const [kept, setDraft] = useState(() => loadDraft(cluster, name) ?? draftOf(doc));
+  const draft = useMemo(() => follow(kept, draftOf(doc)), [kept, doc]);
   const keep = useCallback(
     (next: Draft) => {
       setDraft(next);
