@@ -41,7 +41,7 @@ func (w *world) listen(url, token, last string) *client {
 	if last != "" {
 		q.Header.Set("Last-Event-ID", last)
 	}
-	r, err := http.DefaultClient.Do(q)
+	r, err := http.DefaultClient.Do(q) //nolint:bodyclose // by the goroutine below, when the stream ends
 	if err != nil {
 		w.t.Fatal(err)
 	}

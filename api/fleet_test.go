@@ -348,7 +348,7 @@ func TestAnAgentEnrollsWithItsToken(t *testing.T) {
 	}
 	forged := strings.Replace(body(""), `"node":""`, `"node":"edge-9"`, 1)
 	w.refused(400, "malformed", request{method: "POST", path: "/agent/v1/enroll", as: "-", body: forged})
-	token = "droverenroll.aaaa." + strings.Split(token, ".")[2]
+	token = "droverenroll.aaaa." + strings.SplitN(token, ".", 3)[2]
 	w.refused(403, "denied", request{method: "POST", path: "/agent/v1/enroll", as: "-", body: body("")})
 	w.audit(func(e *fsm.AuditEntry) bool {
 		return e.Action == "node.enroll" && e.Object == "token aaaa" && e.Outcome == "denied"

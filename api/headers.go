@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
@@ -110,7 +111,7 @@ func (s *Server) guard(c *call, f func() error) (err error) {
 		if cause == nil {
 			return
 		}
-		if cause == http.ErrAbortHandler {
+		if abort, ok := cause.(error); ok && errors.Is(abort, http.ErrAbortHandler) {
 			panic(cause)
 		}
 		s.log.Error("a handler panicked", "request_id", c.id, "path", c.Request().URL.Path, "cause", cause, "stack", string(debug.Stack()))

@@ -19,8 +19,6 @@ type principal struct {
 	expires  int64  // Unix time in milliseconds; 0 = never
 }
 
-func (p principal) known() bool { return p.kind != "" }
-
 // key tells principals apart, for limits.
 func (p principal) key() string { return p.kind + ":" + p.id }
 
@@ -48,12 +46,12 @@ func (s *Server) proofOf(r *http.Request) (p proof, found bool, err error) {
 		p.kind = "token"
 		p.ref, p.secret, err = credential.ParseToken(strings.TrimSpace(text))
 	} else {
-		cookie, missing := r.Cookie(s.cookieName(r))
-		if missing != nil {
+		cookies := r.CookiesNamed(s.cookieName(r))
+		if len(cookies) == 0 {
 			return p, false, nil
 		}
 		p.kind = "user"
-		p.ref, p.secret, err = credential.ParseSession(cookie.Value)
+		p.ref, p.secret, err = credential.ParseSession(cookies[0].Value)
 	}
 	if err != nil {
 		return p, true, failure(codeUnauthorized, "the token is malformed; copy it whole")

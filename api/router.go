@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -52,7 +53,7 @@ func (s *Server) router(table []route) *echo.Echo {
 func notRouted(e *echo.Echo, c *call, err error) error {
 	path := c.Request().URL.RawPath
 	ours := path == "/api" || path == "/agent" || strings.HasPrefix(path, "/api/") || strings.HasPrefix(path, "/agent/")
-	if c.route != nil && c.route.path != anyPath || !ours || err != echo.ErrNotFound && err != echo.ErrMethodNotAllowed {
+	if c.route != nil && c.route.path != anyPath || !ours || !errors.Is(err, echo.ErrNotFound) && !errors.Is(err, echo.ErrMethodNotAllowed) {
 		return err
 	}
 	var takes []string
