@@ -19,15 +19,7 @@ const (
 func (s *Server) EndPushes(ctx context.Context, term uint64) error {
 	for {
 		changed := s.deps.Store.Watch().Changed()
-		var over []uint64
-		s.deps.Store.View(func(state *fsm.State) {
-			for _, p := range state.Running() {
-				if _, ends := state.PushEnds(p); ends {
-					over = append(over, p.Revision)
-				}
-			}
-		})
-		for _, revision := range over {
+		for _, revision := range s.pushesOver() {
 			if _, err := s.deps.Cluster.Propose(ctx, fsm.Command{Term: term, Body: fsm.EndPush{Revision: revision}}); err != nil {
 				s.deps.Log.Debug("push not ended", "revision", revision, "error", err)
 			}
@@ -40,6 +32,21 @@ func (s *Server) EndPushes(ctx context.Context, term uint64) error {
 			return nil
 		}
 	}
+}
+
+// pushesOver lists the pushes that have nothing left to do. To count one takes
+// long in a large fleet, so the state is let go after each.
+func (s *Server) pushesOver() (over []uint64) {
+	var running []*fsm.Push
+	s.deps.Store.View(func(state *fsm.State) { running = state.Running() })
+	for _, p := range running {
+		s.deps.Store.View(func(state *fsm.State) {
+			if _, ends := state.PushEnds(p); ends && state.Push(p.Revision) == p {
+				over = append(over, p.Revision)
+			}
+		})
+	}
+	return over
 }
 
 // Prune is a leader duty: it applies retention.
