@@ -27,6 +27,7 @@ type Config struct {
 	Streams         int           // event streams of this peer; default 512
 	StreamsEach     int           // of one token or login session; default 32
 	Heartbeat       time.Duration // of event streams; default 15 s
+	StreamWrite     time.Duration // in which a client must take an event, or is dropped; default 10 s
 	Coalesce        time.Duration // between node events of a stream; default 250 ms
 	BehindTimeout   time.Duration // for Drover-Index; default 2 s
 	WriteTimeout    time.Duration // for a proposal; default 10 s
@@ -43,6 +44,7 @@ func (c Config) withDefaults() Config {
 	def(&c.Streams, 512)
 	def(&c.StreamsEach, 32)
 	def(&c.Heartbeat, 15*time.Second)
+	def(&c.StreamWrite, 10*time.Second)
 	def(&c.Coalesce, 250*time.Millisecond)
 	def(&c.BehindTimeout, 2*time.Second)
 	def(&c.WriteTimeout, 10*time.Second)
@@ -67,7 +69,7 @@ func (c Config) Validate() error {
 		}
 	}
 	for key, d := range map[string]time.Duration{
-		"session_idle": c.SessionIdle, "session_max": c.SessionMax, "heartbeat": c.Heartbeat,
+		"session_idle": c.SessionIdle, "session_max": c.SessionMax, "heartbeat": c.Heartbeat, "stream_write": c.StreamWrite,
 		"coalesce": c.Coalesce, "behind_timeout": c.BehindTimeout, "write_timeout": c.WriteTimeout,
 	} {
 		if d < 0 {

@@ -15,8 +15,7 @@ import (
 
 // Bounds of event streams.
 const (
-	streamWrite  = 10 * time.Second // a client that takes less than an event in this time is dropped
-	nodesInEvent = 500              // above it an event only tells how many
+	nodesInEvent = 500 // above it an event only tells how many
 )
 
 // getEvents is the event stream (SSE). An event says what something is now;
@@ -217,13 +216,16 @@ func (t *stream) beat() {
 // flush writes the buffer to the client. One that does not take it in time is
 // dropped: it comes back, and resumes.
 func (t *stream) flush() {
-	if err := t.out.SetWriteDeadline(time.Now().Add(streamWrite)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := t.out.SetWriteDeadline(time.Now().Add(t.server.config.StreamWrite)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		t.failed = true
 		return
 	}
 	_, err := t.call.Response().Write(t.buf.Bytes())
 	if err == nil {
 		err = t.out.Flush()
+	}
+	if err == nil { // HTTP/2 would end the stream when the time is over, written or not
+		err = t.out.SetWriteDeadline(time.Time{})
 	}
 	t.failed = err != nil && !errors.Is(err, http.ErrNotSupported)
 	t.buf.Reset()

@@ -32,6 +32,11 @@ type event struct {
 // listen opens an event stream over a real connection.
 func (w *world) listen(url, token, last string) *client {
 	w.t.Helper()
+	return w.listenWith(http.DefaultClient, url, token, last)
+}
+
+func (w *world) listenWith(browser *http.Client, url, token, last string) *client {
+	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	q, err := http.NewRequestWithContext(ctx, http.MethodGet, url+eventsPath, nil)
 	if err != nil {
@@ -41,7 +46,7 @@ func (w *world) listen(url, token, last string) *client {
 	if last != "" {
 		q.Header.Set("Last-Event-ID", last)
 	}
-	r, err := http.DefaultClient.Do(q) //nolint:bodyclose // by the goroutine below, when the stream ends
+	r, err := browser.Do(q) //nolint:bodyclose // by the goroutine below, when the stream ends
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -329,6 +334,21 @@ func TestMoreNodesThanAnEventListsAreANumber(t *testing.T) {
 	w.must(fsm.RetryNodes{Nodes: ids})
 	if e := c.until("node"); e.data["many"] != float64(len(ids)) || e.data["nodes"] != nil {
 		t.Errorf("got %+v", e)
+	}
+}
+
+func TestAStreamOverHTTP2LivesOn(t *testing.T) {
+	w := newWorld(t, func(c *Config, _ *Deps) { c.Heartbeat, c.StreamWrite = 100*time.Millisecond, 20*time.Millisecond })
+	srv := httptest.NewUnstartedServer(w.server.Handler())
+	srv.Config = w.server.HTTPServer(nil)
+	srv.EnableHTTP2 = true
+	srv.StartTLS()
+	t.Cleanup(srv.Close)
+	c := w.listenWith(srv.Client(), srv.URL, w.tokens["viewer"], "")
+	for range 5 {
+		if _, ok := c.block(); !ok {
+			t.Fatal("the stream ended between two beats")
+		}
 	}
 }
 

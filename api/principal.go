@@ -142,7 +142,7 @@ func (s *Server) stillValid(st *fsm.State, who principal, now time.Time) bool {
 	}
 	if who.kind == "user" {
 		l := st.Login(who.id)
-		return l != nil && st.User(l.User) != nil
+		return l != nil && st.User(l.User) != nil && !s.idle.expired(who.id, now)
 	}
 	t := st.Token(who.id)
 	return t != nil && (t.Owner == "" || st.User(t.Owner) != nil)
