@@ -274,7 +274,7 @@ func (s *State) refresh(names []string) {
 		a := s.audiences[id]
 		old := a.Wanted
 		a.Wanted = s.manifestOf(a.Bindings, nil)
-		if old.Sum != a.Wanted.Sum {
+		if old.Sum != a.Wanted.Sum || !a.Wanted.sameTexts(old) {
 			a.Since = s.index
 			s.mix(sumWord(a.Wanted.Sum))
 		}

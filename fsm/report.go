@@ -224,10 +224,14 @@ func (s *State) accept(r report, old, next *Row) {
 	switch wanted := s.Wanted(r.Node); {
 	case r.versions != nil:
 		next.Accepted = r.versions
-	case wanted.Sum == r.Manifest:
-		next.Accepted = wanted.Versions
-	default:
+	case wanted.Sum != r.Manifest:
 		return
+	case old.Accepted != nil && old.Accepted.Sum == r.Manifest && r.At.Less(Position{s.Epoch(), s.Since(r.Node)}):
+		// It has not been sent what is wanted: versions of the same checksum,
+		// but perhaps of other texts (see sameTexts).
+		return
+	default:
+		next.Accepted = wanted.Versions
 	}
 	if len(next.Refused) == 0 {
 		return

@@ -66,6 +66,27 @@ func (v *Versions) without(entered []string, cache map[prunedKey]*Versions, key 
 	return out
 }
 
+// sameTexts tells whether two manifests of one sum hold the same texts: 1 and
+// 1.0 have one checksum, and are two values to some services.
+func (m *Manifest) sameTexts(other *Manifest) bool {
+	return slices.EqualFunc(m.Entries, other.Entries, func(a, b Entry) bool {
+		return a.Document == b.Document && a.Version.Blob == b.Version.Blob
+	})
+}
+
+// TextsDiffer tells whether what a node accepted has, somewhere behind a
+// checksum that is wanted, another text than the wanted one.
+func (s *State) TextsDiffer(held *Versions, want *Manifest) bool {
+	for _, e := range want.Entries {
+		d := s.documents[e.Document]
+		v := d.Version(held.Of(e.Document))
+		if v != nil && v.Checksum == e.Version.Checksum && v.Blob != e.Version.Blob {
+			return true
+		}
+	}
+	return false
+}
+
 // manifestOf makes the manifest of bindings: the current versions, or those of
 // pick, where a nil version leaves the document out.
 func (s *State) manifestOf(bindings []Binding, pick func(*Document) *Version) *Manifest {

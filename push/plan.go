@@ -20,6 +20,7 @@ type groupKey struct {
 	base     fsm.Sum
 	want     *fsm.Manifest
 	audience fsm.Sum
+	texts    *fsm.Versions // set where texts differ behind equal checksums
 	full     bool
 }
 
@@ -43,10 +44,17 @@ type part struct {
 
 // plan is what the sessions that were marked are to be sent.
 type plan struct {
-	wishes []wish
-	groups map[groupKey]*group
+	compared map[comparison]bool
+	wishes   []wish
+	groups   map[groupKey]*group
 	// next is when the earliest retry is due, zero where there is none.
 	next time.Time
+}
+
+// comparison is what a node accepted and what it is wanted to hold.
+type comparison struct {
+	held *fsm.Versions
+	want *fsm.Manifest
 }
 
 // conditions are what the rules must know beside the state.
@@ -61,7 +69,7 @@ type conditions struct {
 func (c *core) plan(state *fsm.State, at conditions) plan {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p := plan{groups: map[groupKey]*group{}}
+	p := plan{compared: map[comparison]bool{}, groups: map[groupKey]*group{}}
 	marked := c.dirty
 	c.dirty = nil
 	for _, s := range marked {
@@ -171,7 +179,29 @@ func (c *core) wants(state *fsm.State, s *session, at conditions, p *plan) (grou
 	if !c.due(s, since, state.Attempts(s.ord), at.now, p) {
 		return none, false
 	}
-	return groupKey{base: s.last.manifest, want: want, audience: s.welcome.audience, full: s.welcome.full}, true
+	return groupKey{
+		base: s.last.manifest, want: want, texts: p.otherTexts(state, row, s.last.manifest, want),
+		audience: s.welcome.audience, full: s.welcome.full,
+	}, true
+}
+
+// otherTexts returns what a node accepted, where that has the checksums of what
+// is wanted and other texts: 1 for 1.0. Nodes with the same checksums and
+// different texts are different groups.
+func (p *plan) otherTexts(state *fsm.State, row *fsm.Row, base fsm.Sum, want *fsm.Manifest) *fsm.Versions {
+	if row.Accepted == nil || row.Accepted.Sum != base {
+		return nil
+	}
+	key := comparison{row.Accepted, want}
+	differ, known := p.compared[key]
+	if !known {
+		differ = state.TextsDiffer(row.Accepted, want)
+		p.compared[key] = differ
+	}
+	if differ {
+		return row.Accepted
+	}
+	return nil
 }
 
 // Backoff of updates that failed: full jitter over a rising base.
@@ -213,7 +243,8 @@ func newGroup(state *fsm.State, s *session, key groupKey) (g *group, known bool)
 	for _, e := range key.want.Entries {
 		wanted[e.Target] = true
 		base, from := have[e.Target], (*fsm.Blob)(nil)
-		if base.sum == e.Version.Checksum && !key.full {
+		text := key.texts == nil || base.version == nil || base.version.Blob == e.Version.Blob
+		if base.sum == e.Version.Checksum && text && !key.full {
 			continue
 		}
 		if base.version != nil && !key.full {
@@ -240,7 +271,8 @@ type holding struct {
 // holds tells what a node holds, by target.
 func holds(state *fsm.State, s *session) (map[string]holding, bool) {
 	out := map[string]holding{}
-	if s.last.targets != nil {
+	row := state.Row(s.ord)
+	if s.last.targets != nil && (row.Accepted == nil || row.Accepted.Sum != s.last.manifest) {
 		for target, sum := range s.last.targets {
 			out[target] = holding{sum, state.VersionBy(s.ord, target, sum)}
 		}
@@ -249,7 +281,6 @@ func holds(state *fsm.State, s *session) (map[string]holding, bool) {
 	if s.last.manifest == emptyManifest {
 		return out, true
 	}
-	row := state.Row(s.ord)
 	var acked *fsm.Versions // the state may not hold it yet
 	if s.acked != nil {
 		acked = &fsm.Versions{Sum: s.acked.manifest, List: s.acked.versions}

@@ -461,3 +461,26 @@ func TestResyncAsksTheNodeWhatItHolds(t *testing.T) {
 	b.do(fsm.RetryNodes{Nodes: []string{"n"}, Resync: true})
 	receive[wire.Report](r)
 }
+
+// 1 and 1.0 have one checksum, and are two values to some services.
+func TestAnotherNumberLiteralReachesTheNode(t *testing.T) {
+	b := newBed(t, "n")
+	b.put("a", `{"n":5}`)
+	b.put("b", `{"n":1}`)
+	r := b.connect("n", 1, "x")
+	receive[wire.Welcome](r)
+	u := receive[wire.Update](r)
+	r.say(wire.Ack{Update: u.Update, Manifest: header(t, u).Manifest, Confirmed: true})
+	b.untilStatus("n", fsm.Acked)
+	b.put("a", `{"n":5.0}`)
+	b.untilStatus("n", fsm.InFlight)
+	u = receive[wire.Update](r)
+	if len(u.Documents) != 1 || u.Documents[0].Target != "a" || u.Documents[0].Version != 2 {
+		t.Fatalf("sent %+v", u.Documents)
+	}
+	if d := u.Documents[0]; string(d.Content) != `{"n":5.0}` && !strings.Contains(string(d.Patch), "5.0") {
+		t.Errorf("the text is not in %+v", d)
+	}
+	r.say(wire.Ack{Update: u.Update, Manifest: header(t, u).Manifest, Confirmed: true})
+	b.untilStatus("n", fsm.Acked)
+}
