@@ -33,12 +33,13 @@ func (w *worker) apply(ctx context.Context, j job) *failure {
 	if j.header.Base != w.held.Manifest().String() {
 		return baseMismatch("", "the node does not hold the manifest that the update starts from")
 	}
-	if j.header.Manifest == j.header.Base {
-		return w.keepNumber(j)
-	}
 	p, f := makePlan(w.store, w.store.Running(), w.held, j)
 	if f != nil {
 		return f
+	}
+	// Equal manifests are not enough: 1 and 1.0 have one checksum.
+	if len(p.changed) == 0 && j.header.Manifest == j.header.Base {
+		return w.keepNumber(j)
 	}
 	for i := range p.files {
 		r := w.config.rule(p.files[i].Target)

@@ -71,6 +71,20 @@ func TestFullContentNeedsNoWordAboutWhatGoes(t *testing.T) {
 	n.acked(l, n.sign(u, n.header(2, v1, v2)), v2)
 }
 
+// 1 and 1.0 have one checksum, and are two values to some services.
+func TestAnotherTextOfTheSameChecksumIsWritten(t *testing.T) {
+	n := newNode(t)
+	startAgent(t, n.config(), Deps{})
+	l := n.peer.session()
+	v1 := docs{"a": `{"x":1}`, "b": `{}`}
+	n.acked(l, n.update(1, nil, v1), v1)
+	u, v2 := n.delta(2, v1, "a", `[{"op":"replace","path":"/x","value":1.0}]`)
+	n.acked(l, u, v2)
+	if text, err := os.ReadFile(filepath.Join(n.dir, "current", "a.json")); err != nil || !strings.Contains(string(text), "1.0") {
+		t.Fatalf("the file holds %s, %v", text, err)
+	}
+}
+
 func TestUpdatesThatAreNotWhatWasSigned(t *testing.T) {
 	n := newNode(t)
 	startAgent(t, n.config(), Deps{})
