@@ -76,7 +76,7 @@ func (r *running) watchDisk(ctx context.Context, hung time.Duration) error {
 		}
 		if n%spaceEvery == 0 {
 			r.watchSpace(ctx, leads)
-			r.watchGrowth()
+			r.watchGrowth(ctx)
 		}
 		select {
 		case <-tick.C:
@@ -110,13 +110,13 @@ func (r *running) watchSpace(ctx context.Context, leads bool) {
 
 // watchGrowth takes a snapshot when the log has grown by many bytes: Raft's own
 // threshold counts entries.
-func (r *running) watchGrowth() {
+func (r *running) watchGrowth(ctx context.Context) {
 	if r.logs.Grown() < snapshotGrowth {
 		return
 	}
 	r.logs.ResetGrown()
-	go func() { // ends with Raft
-		if err := r.core.raft.Snapshot().Error(); err != nil {
+	go func() { // ends with ctx
+		if err := settled(ctx, func() raft.Future { return r.core.raft.Snapshot() }); err != nil {
 			r.log.Info("no snapshot of the grown log", "err", err)
 		}
 	}()

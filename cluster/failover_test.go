@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/hashicorp/raft"
 )
 
 func TestAKilledLeaderIsReplacedAndNothingAcknowledgedIsLost(t *testing.T) {
@@ -128,43 +130,58 @@ func TestAMinorityAcceptsNoWritesAndSaysSoAtOnce(t *testing.T) {
 	}
 }
 
+// The leader is stopped in the middle of a write, so that its lease cannot end, and cut off. Meanwhile
+// another leads and commits. What the old one says before, while and after it comes back must not be old.
 func TestTrap1APausedLeaderServesNoStaleStrongRead(t *testing.T) {
 	t.Parallel()
+	disk := &hungDisk{}
 	peers := three(t)
+	l := leader(t, peers...)
+	l.kill()
+	old := l.restart(func(n *Node) {
+		n.tweaks.wrapLog = func(s raft.LogStore) raft.LogStore { disk.LogStore = s; return disk }
+		n.tweaks.hung = time.Minute
+	}).ready()
+	rest := others(peers, l)
 	for round := range 5 {
-		old := leader(t, peers...)
-		rest := others(peers, old)
+		old.lead(rest[0], rest[1], old)
+		eventually(t, "its barrier", func() bool { return old.core().leads() })
+		paused := make(chan struct{})
+		disk.setHang(paused)
+		write := make(chan error, 1)
+		go func() { _, err := old.Propose(within(t), putUser(fmt.Sprint("paused-", round))); write <- err }()
+		eventually(t, "it hangs", func() bool { return old.running1(t).watch.Writing(time.Now()) > 0 })
 		old.net.isolate(old.cfg.Name)
-		// Reads that begin while the leader is cut off and end after it is back.
-		type read struct {
-			index uint64
-			err   error
-		}
-		reads := make(chan read, 20)
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 		leader(t, rest...)
-		res, err := rest[0].Propose(ctx, putUser(fmt.Sprint("round-", round)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for range cap(reads) {
-			go func() {
-				index, err := old.core().confirmRead(ctx)
-				reads <- read{index, err}
-			}()
-		}
-		old.net.heal()
-		for range cap(reads) {
-			if r := <-reads; r.err == nil && r.index < res.Index {
-				t.Errorf("a strong read at index %d after a commit at %d", r.index, res.Index)
+		res := rest[0].commit(putUser(fmt.Sprint("round-", round)))
+
+		stale := func(index uint64, err error) {
+			t.Helper()
+			if err == nil && index < res.Index {
+				t.Errorf("a strong read at index %d after a commit at %d", index, res.Index)
 			}
 		}
-		index, err := old.ReadIndex(ctx)
-		if err != nil || index < res.Index {
-			t.Errorf("read index %d, %v; want %d or more", index, err, res.Index)
+		if !old.core().leads() {
+			t.Error("the old leader knows already: this shows nothing")
 		}
+		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+		stale(old.core().confirmRead(ctx))
 		cancel()
-		same(t, peers...)
+		var reads sync.WaitGroup
+		for range 20 {
+			reads.Go(func() { stale(old.core().confirmRead(within(t))) })
+		}
+		old.net.heal()
+		disk.setHang(nil)
+		close(paused)
+		reads.Wait()
+		<-write
+		index, err := old.ReadIndex(within(t))
+		if err != nil {
+			t.Error(err)
+		}
+		stale(index, err)
+		same(t, append(rest, old)...)
 	}
 }
 

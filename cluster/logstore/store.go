@@ -157,8 +157,9 @@ func (s *Store) GetLog(index uint64, l *raft.Log) error {
 	return err
 }
 
-// Verify reads Raft's values and the whole log after the index, and tells the
-// first that is damaged or missing.
+// Verify reads Raft's values, the log after the index (that of the snapshot, for
+// what Raft will read at its start) and its last entry, and tells the first that
+// is damaged or missing. What is before is verified when it is read.
 func (s *Store) Verify(after uint64) error {
 	for _, read := range []func() error{
 		func() error { _, err := s.getRaw(keyTerm); return err },
@@ -180,7 +181,7 @@ func (s *Store) Verify(after uint64) error {
 		return fmt.Errorf("%w: entries %d to %d are missing", ErrDamaged, after+1, first-1)
 	}
 	var l raft.Log
-	for i := max(first, 1); i <= last; i++ {
+	for i := max(first, min(after+1, last), 1); i <= last; i++ {
 		if err := s.read(i, &l); errors.Is(err, raft.ErrLogNotFound) {
 			return fmt.Errorf("%w: entry %d is missing", ErrDamaged, i)
 		} else if err != nil {

@@ -58,7 +58,7 @@ func TestEntriesComeBackAsTheyWere(t *testing.T) {
 // Every bit of an entry's data on disk is flipped in turn; none goes unseen.
 func TestTrap6EveryFlippedBitOfAnEntryIsDetected(t *testing.T) {
 	s, path := create(t)
-	data := bytes.Repeat([]byte("drover"), 8)
+	data := []byte("the whole entry!")
 	for i := uint64(1); i <= 3; i++ {
 		if err := s.StoreLog(entry(i, string(data))); err != nil {
 			t.Fatal(err)
