@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -48,7 +50,7 @@ func (a *app) applyCmd() *cobra.Command {
 				}
 			}
 			if len(p.edits) == 0 {
-				return nil
+				return a.nothingToApply(c.Context(), cl)
 			}
 			return a.commit(c, cl, p, message, watch)
 		},
@@ -77,6 +79,24 @@ func (a *app) commit(c *cobra.Command, cl *client.Client, p *plan, message strin
 		return nil
 	}
 	return a.watch(c.Context(), cl, item.Value.Push)
+}
+
+// nothingToApply tells programs the revision that has what the files say, so
+// that they can wait for it all the same.
+func (a *app) nothingToApply(ctx context.Context, cl *client.Client) error {
+	if f := output.Format(a.format); f == output.Table || f == output.Wide {
+		return nil
+	}
+	latest, err := pushOf(ctx, cl, nil)
+	if err != nil {
+		return err
+	}
+	out := committed{Revision: latest.Value.Revision, Push: latest.Value.ID, Edits: []client.Written{}, Unchanged: true}
+	raw, err := json.Marshal(out)
+	if err != nil {
+		return err
+	}
+	return output.One(a.printer(), committedView(), out, raw)
 }
 
 func committedView() output.View[committed] {

@@ -135,6 +135,18 @@ func TestALimitIsWaitedFor(t *testing.T) {
 	}
 }
 
+func TestALimitThatIsTooFarAwayIsSaidAtOnce(t *testing.T) {
+	limited := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "60")
+		problemAnswer(w, 429, "too_many_requests")
+	}
+	c := newClient(t, peer(t, limited), peer(t, limited))
+	began := time.Now()
+	if _, err := c.Get(t.Context(), Path("x"), nil, nil); Status(err) != 429 || time.Since(began) > patience/2 {
+		t.Errorf("%v after %s", err, time.Since(began))
+	}
+}
+
 func TestReadsCarryTheHighestIndexThatWasSeen(t *testing.T) {
 	var asked []string
 	index := "1.20"

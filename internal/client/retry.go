@@ -51,8 +51,8 @@ func (c *Client) retry(ctx context.Context, call func(context.Context, string) (
 		if pause == 0 && attempt%len(c.cfg.Addrs) == 0 { // all were asked: let them catch their breath
 			pause = time.Duration(50+rand.IntN(150)) * time.Millisecond
 		}
-		everyone := attempt >= len(c.cfg.Addrs)
-		if everyone && time.Since(began)+pause > verdict.patience {
+		asked := attempt >= len(c.cfg.Addrs) || !verdict.elsewhere // whoever could know better was asked
+		if asked && time.Since(began)+pause > verdict.patience {
 			return nil, explain(err, c.cfg.Addrs)
 		}
 		select {

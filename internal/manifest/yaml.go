@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -98,8 +99,6 @@ func writeScalar(b *bytes.Buffer, n *yaml.Node) error {
 }
 
 func writeText(b *bytes.Buffer, s string) {
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(s) // a text always encodes
-	b.Truncate(b.Len() - 1)
+	text, _ := jsontext.AppendQuote(b.AvailableBuffer(), s) // YAML is UTF-8: its reader has refused anything else
+	b.Write(text)
 }

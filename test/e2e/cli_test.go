@@ -161,6 +161,9 @@ func planAndApply(t *testing.T, f *fleet) {
 		t.Errorf("the agent has %s, %v", text, err)
 	}
 	contains(t, f.must(0, "apply", "-f", manifest), "No changes")
+	if again := f.must(0, "apply", "-f", manifest, "-o", "name"); again.stdout != r.stdout {
+		t.Errorf("an apply that changes nothing names revision %q, the files are in %q", again.stdout, r.stdout)
+	}
 
 	changed := save(t, "m2.yaml", "document: plan/a\nselector: site=site-1\ncontent: {x: 1}\n---\ndocument: plan/b\ntarget: other/b\nschema: {required: [y]}\ncontent: {y: [1, 2]}\n")
 	contains(t, f.must(2, "plan", "-f", changed, "--exit-code"), "~ plan/a", "/x: 1.0 → 1", "selector: role=edge → site=site-1", "~ plan/b", "schema: added", "2 to change")
