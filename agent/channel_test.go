@@ -379,6 +379,22 @@ func (n *network) start2(b *peer) {
 	}
 }
 
+func TestAnotherClusterHearsNothingOfTheNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		a, b := n.add("a", "1"), n.add("b", "2")
+		a.greet = func(l *link) bool {
+			l.send(wire.Challenge{Nonce: l.nonce, Cluster: "c-2", Peer: "a"})
+			if _, frame, err := l.conn.ReadMessage(); err == nil {
+				t.Errorf("it heard %s", frame)
+			}
+			return false
+		}
+		n.start(Deps{})
+		b.session()
+	})
+}
+
 func TestPeersAreLearntAndKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
@@ -467,7 +483,11 @@ func TestEveryOpenSessionHearsWhatChanges(t *testing.T) {
 			t.Errorf("hello in the middle of an update: %+v", lb.hello)
 		}
 		close(proceed)
+		done := time.Now()
 		s := next[wire.Status](lb)
+		if took := time.Since(done); took > time.Second {
+			t.Errorf("heard after %s", took)
+		}
 		if s.Manifest != v1.manifest(t) || s.Index != 5 {
 			t.Errorf("%+v", s)
 		}

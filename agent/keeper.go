@@ -21,6 +21,7 @@ const maxTold = 1 << 62
 type event struct {
 	from    *session
 	message wire.Message
+	handled chan struct{} // closed when the keeper is done with the message
 	ended   bool
 	err     error // why it ended
 }
@@ -81,6 +82,9 @@ func (k *keeper) run(ctx context.Context) error {
 			k.attempted(ctx, r)
 		case e := <-k.events:
 			k.handle(e)
+			if e.handled != nil {
+				close(e.handled)
+			}
 		}
 		timer.Stop()
 		k.writeStatus()

@@ -243,10 +243,17 @@ func (s *session) handle(ctx context.Context, m wire.Message) error {
 	return nil
 }
 
-// tell hands a message to the keeper.
+// tell hands a message to the keeper and waits until it counts: an update that
+// follows new keys may be signed by one of them.
 func (s *session) tell(ctx context.Context, m wire.Message) error {
+	handled := make(chan struct{})
 	select {
-	case s.agent.keeper.events <- event{from: s, message: m}:
+	case s.agent.keeper.events <- event{from: s, message: m, handled: handled}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-handled:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
