@@ -116,6 +116,20 @@ func TestALongAuditIsVerifiedAcrossItsBatches(t *testing.T) {
 	if got := w.want(200, request{method: "GET", path: "/api/v1/audit/verify"}); got["valid"] != false || got["broken_at"] != float64(seq) {
 		t.Errorf("got %v, want %d", got, seq)
 	}
+	// A forger who makes the hash of an entry anew is found by the next one,
+	// also where that is in another batch.
+	w = newWorld(t)
+	for range verifyBatch + 50 {
+		w.must(fsm.Note{Action: "x", Outcome: "y"})
+	}
+	w.store.View(func(st *fsm.State) {
+		e := st.Audit()[verifyBatch-1]
+		e.Object = "forged"
+		e.Hash = fsm.HashEntry(*e)
+	})
+	if got := w.want(200, request{method: "GET", path: "/api/v1/audit/verify"}); got["broken_at"] != float64(verifyBatch+1) {
+		t.Errorf("got %v", got)
+	}
 	w.server.verifying <- struct{}{}
 	w.refused(429, "rate_limited", request{method: "GET", path: "/api/v1/audit/verify"})
 }

@@ -24,15 +24,21 @@ type Config struct {
 	LoginsPerMinute   int // failed ones, of one account and of one address; default 5
 	EnrollsPerSecond  int // of one address; default 50
 
-	Streams         int           // event streams of this peer; default 512
-	StreamsEach     int           // of one token or login session; default 32
-	Heartbeat       time.Duration // of event streams; default 15 s
-	StreamWrite     time.Duration // in which a client must take an event, or is dropped; default 10 s
-	Coalesce        time.Duration // between node events of a stream; default 250 ms
+	Streams StreamConfig // event streams
+
 	BehindTimeout   time.Duration // for Drover-Index; default 2 s
 	WriteTimeout    time.Duration // for a proposal; default 10 s
 	PasswordCost    credential.Cost
 	PasswordsAtOnce int // default 2
+}
+
+// StreamConfig bounds the event streams of a peer.
+type StreamConfig struct {
+	Limit     int           // of this peer; default 512
+	Each      int           // of one token or login session; default 32
+	Heartbeat time.Duration // default 15 s
+	Write     time.Duration // in which a client must take an event, or is dropped; default 10 s
+	Coalesce  time.Duration // between node events of a stream; default 250 ms
 }
 
 func (c Config) withDefaults() Config {
@@ -41,11 +47,11 @@ func (c Config) withDefaults() Config {
 	def(&c.RequestsPerSecond, 20_000)
 	def(&c.LoginsPerMinute, 5)
 	def(&c.EnrollsPerSecond, 50)
-	def(&c.Streams, 512)
-	def(&c.StreamsEach, 32)
-	def(&c.Heartbeat, 15*time.Second)
-	def(&c.StreamWrite, 10*time.Second)
-	def(&c.Coalesce, 250*time.Millisecond)
+	def(&c.Streams.Limit, 512)
+	def(&c.Streams.Each, 32)
+	def(&c.Streams.Heartbeat, 15*time.Second)
+	def(&c.Streams.Write, 10*time.Second)
+	def(&c.Streams.Coalesce, 250*time.Millisecond)
 	def(&c.BehindTimeout, 2*time.Second)
 	def(&c.WriteTimeout, 10*time.Second)
 	def(&c.PasswordCost, credential.DefaultCost())
@@ -69,8 +75,8 @@ func (c Config) Validate() error {
 		}
 	}
 	for key, d := range map[string]time.Duration{
-		"session_idle": c.SessionIdle, "session_max": c.SessionMax, "heartbeat": c.Heartbeat, "stream_write": c.StreamWrite,
-		"coalesce": c.Coalesce, "behind_timeout": c.BehindTimeout, "write_timeout": c.WriteTimeout,
+		"session_idle": c.SessionIdle, "session_max": c.SessionMax, "streams.heartbeat": c.Streams.Heartbeat, "streams.write": c.Streams.Write,
+		"streams.coalesce": c.Streams.Coalesce, "behind_timeout": c.BehindTimeout, "write_timeout": c.WriteTimeout,
 	} {
 		if d < 0 {
 			return fmt.Errorf("%s: %s is negative", key, d)

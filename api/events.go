@@ -94,7 +94,7 @@ func (t *stream) greet(gap bool) {
 // server stops.
 func (t *stream) run() {
 	s := t.server
-	heartbeat := time.NewTicker(s.config.Heartbeat)
+	heartbeat := time.NewTicker(s.config.Streams.Heartbeat)
 	defer heartbeat.Stop()
 	due := time.NewTimer(0)
 	defer due.Stop()
@@ -126,7 +126,7 @@ func (t *stream) run() {
 const streamPause = 20 * time.Millisecond
 
 func (t *stream) pause(timer *time.Timer) (goOn bool) {
-	timer.Reset(min(streamPause, t.server.config.Coalesce))
+	timer.Reset(min(streamPause, t.server.config.Streams.Coalesce))
 	select {
 	case <-timer.C:
 		return true
@@ -153,7 +153,7 @@ func (t *stream) advance() (wait time.Duration, ok bool) {
 		for _, m := range moved {
 			t.take(st, m)
 		}
-		if wait = s.config.Coalesce - now.Sub(t.nodes); wait <= 0 && t.changed() {
+		if wait = s.config.Streams.Coalesce - now.Sub(t.nodes); wait <= 0 && t.changed() {
 			t.nodes, t.recount = now, false
 			t.sendNodes(st)
 			t.sendPushes(st)
@@ -216,7 +216,7 @@ func (t *stream) beat() {
 // flush writes the buffer to the client. One that does not take it in time is
 // dropped: it comes back, and resumes.
 func (t *stream) flush() {
-	if err := t.out.SetWriteDeadline(time.Now().Add(t.server.config.StreamWrite)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+	if err := t.out.SetWriteDeadline(time.Now().Add(t.server.config.Streams.Write)); err != nil && !errors.Is(err, http.ErrNotSupported) {
 		t.failed = true
 		return
 	}

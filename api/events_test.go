@@ -261,7 +261,7 @@ func TestAStreamEndsWithItsSession(t *testing.T) {
 }
 
 func TestStreamsAreCountedAndLimited(t *testing.T) {
-	w := newWorld(t, func(c *Config, _ *Deps) { c.Streams, c.StreamsEach = 3, 2 })
+	w := newWorld(t, func(c *Config, _ *Deps) { c.Streams.Limit, c.Streams.Each = 3, 2 })
 	srv := w.listening()
 	for range 2 {
 		w.listen(srv.URL, w.tokens["viewer"], "").block()
@@ -277,7 +277,7 @@ func TestStreamsAreCountedAndLimited(t *testing.T) {
 }
 
 func TestAStreamBeats(t *testing.T) {
-	w := newWorld(t, func(c *Config, _ *Deps) { c.Heartbeat = time.Millisecond })
+	w := newWorld(t, func(c *Config, _ *Deps) { c.Streams.Heartbeat = time.Millisecond })
 	srv := w.listening()
 	c := w.listen(srv.URL, w.tokens["viewer"], "")
 	c.block()
@@ -291,7 +291,7 @@ func TestAStreamBeats(t *testing.T) {
 
 // Within one interval the clients get one event, however many commands there are.
 func TestManyChangesOfNodesAreFewEvents(t *testing.T) {
-	w := newWorld(t, func(c *Config, _ *Deps) { c.Coalesce = time.Hour })
+	w := newWorld(t, func(c *Config, _ *Deps) { c.Streams.Coalesce = time.Hour })
 	const nodes = 600
 	for i := range nodes {
 		w.enroll(fmt.Sprintf("n-%d", i), nil)
@@ -338,7 +338,7 @@ func TestMoreNodesThanAnEventListsAreANumber(t *testing.T) {
 }
 
 func TestAStreamOverHTTP2LivesOn(t *testing.T) {
-	w := newWorld(t, func(c *Config, _ *Deps) { c.Heartbeat, c.StreamWrite = 100*time.Millisecond, 20*time.Millisecond })
+	w := newWorld(t, func(c *Config, _ *Deps) { c.Streams.Heartbeat, c.Streams.Write = 100*time.Millisecond, 20*time.Millisecond })
 	srv := httptest.NewUnstartedServer(w.server.Handler())
 	srv.Config = w.server.HTTPServer(nil)
 	srv.EnableHTTP2 = true

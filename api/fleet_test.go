@@ -348,6 +348,19 @@ func TestAnAgentEnrollsWithItsToken(t *testing.T) {
 	}
 	forged := strings.Replace(body(""), `"node":""`, `"node":"edge-9"`, 1)
 	w.refused(400, "malformed", request{method: "POST", path: "/agent/v1/enroll", as: "-", body: forged})
+	var proposed int
+	w.proposer.set(func(p *single) {
+		p.before = func(c fsm.Command) {
+			if _, enrolls := c.Body.(fsm.EnrollNode); enrolls {
+				proposed++
+			}
+		}
+	})
+	token = strings.Join([]string{"droverenroll", strings.Split(token, ".")[1], b64(make([]byte, 32))}, ".")
+	w.refused(403, "denied", request{method: "POST", path: "/agent/v1/enroll", as: "-", body: body("")})
+	if proposed != 0 {
+		t.Error("a wrong secret came into the log")
+	}
 	token = "droverenroll.aaaa." + strings.SplitN(token, ".", 3)[2]
 	w.refused(403, "denied", request{method: "POST", path: "/agent/v1/enroll", as: "-", body: body("")})
 	w.audit(func(e *fsm.AuditEntry) bool {

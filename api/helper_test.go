@@ -134,7 +134,7 @@ func newWorld(t testing.TB, change ...func(*Config, *Deps)) *world {
 	w := &world{t: t, store: fsm.NewStore(), control: &alone{}, tokens: map[string]string{}, log: &lockedBuffer{}}
 	w.proposer = &single{store: w.store}
 	w.control.standing = Standing{Self: "p1", Leader: "p1", Term: 1, Since: time.Now()}
-	conf := Config{PasswordCost: cheap, Coalesce: time.Millisecond}
+	conf := Config{PasswordCost: cheap, Streams: StreamConfig{Coalesce: time.Millisecond}}
 	deps := Deps{Store: w.store, Proposer: w.proposer, Control: w.control, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, f := range change {
 		f(&conf, &deps)

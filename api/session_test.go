@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/tls"
 	"fmt"
 	"net/http"
@@ -265,6 +266,41 @@ func TestAPeerThatLagsWaitsForASessionInsteadOfRefusingIt(t *testing.T) {
 	if code := <-answers; code != 200 {
 		t.Errorf("the session that was just made: %d", code)
 	}
+}
+
+// An edit of a version that this peer does not show yet is made from that
+// version, or else what it holds would be lost.
+func TestAPatchOfAVersionThatHasNotComeYetWaitsForIt(t *testing.T) {
+	w := newWorld(t, func(_ *Config, d *Deps) { d.Proposer.(*single).keep = true })
+	w.put("a", `{"content":{"n":1}}`)
+	w.put("a", `{"content":{"n":1,"kept":true}}`)
+	behind, catchUp := lagging(t, w, recorded(w)())
+	asked := make(chan struct{})
+	behind.deps.Proposer = &asking{single: w.proposer, asked: asked}
+	answers := make(chan int, 1)
+	go func() {
+		q := w.build(request{method: "PATCH", path: docA, body: `[{"op":"add","path":"/mine","value":1}]`, header: map[string]string{"If-Match": `"2"`}})
+		answers <- serveWith(behind, q).Code
+	}()
+	<-asked
+	catchUp()
+	if code := <-answers; code != 200 {
+		t.Fatalf("answered %d", code)
+	}
+	if rec := w.do(request{method: "GET", path: docA}); !strings.Contains(rec.Body.String(), `{"n":1,"kept":true,"mine":1}`) {
+		t.Errorf("an edit was lost: %s", rec.Body)
+	}
+}
+
+// asking tells when it is asked for an index.
+type asking struct {
+	*single
+	asked chan struct{}
+}
+
+func (a *asking) ReadIndex(ctx context.Context) (uint64, error) {
+	close(a.asked)
+	return a.single.ReadIndex(ctx)
 }
 
 func TestAPeerThatStaysBehindSaysSo(t *testing.T) {

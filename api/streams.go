@@ -15,7 +15,7 @@ type streams struct {
 }
 
 func newStreams(c Config) *streams {
-	return &streams{limit: c.Streams, each: c.StreamsEach, tally: newTally(), open: map[string]int{}, closed: make(chan struct{})}
+	return &streams{limit: c.Streams.Limit, each: c.Streams.Each, tally: newTally(), open: map[string]int{}, closed: make(chan struct{})}
 }
 
 // enter counts a stream in; leave must be called when it ends.
