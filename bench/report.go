@@ -20,10 +20,17 @@ type report struct {
 	lines *json.Encoder
 	rows  []string
 	found map[string]string // by figure
+	first map[string]total  // memory at the smallest number of clients, by what was read
+}
+
+// total is the memory of all servers of a side.
+type total struct {
+	nodes int
+	rss   float64
 }
 
 func newReport(w io.Writer, file string) (*report, error) {
-	r := &report{w: w, found: map[string]string{}}
+	r := &report{w: w, found: map[string]string{}, first: map[string]total{}}
 	if file == "" {
 		return r, nil
 	}
@@ -147,6 +154,11 @@ func (r *report) memory(s *side, when string) error {
 		return err
 	}
 	r.say("%s, %s: %.1f KB of resident memory per client (PSS %.1f KB), all servers together", s.kind, when, rss/1000, pss/1000)
+	if first, known := r.first[s.kind+when]; !known {
+		r.first[s.kind+when] = total{s.nodes, rss * float64(s.nodes)}
+	} else {
+		r.say("%s, from %d to %d clients: %.1f KB for each", s.kind, first.nodes, s.nodes, (rss*float64(s.nodes)-first.rss)/float64(s.nodes-first.nodes)/1000)
+	}
 	if s.drover != nil {
 		key := "memory"
 		if strings.HasSuffix(when, "TLS") {

@@ -266,7 +266,7 @@ func (s *side) push(ctx context.Context) (round, error) {
 	if err := s.collect(&r, w.Revision, began.UnixNano()); err != nil {
 		return r, err
 	}
-	err := until(ctx, time.Millisecond, func() (bool, error) {
+	err := until(ctx, s.askEvery(), func() (bool, error) {
 		err := s.drover.api.get(ctx, peer+"/api/v1/pushes/"+w.Push, &p)
 		r.All = ms(time.Since(began))
 		if p.Counts["acked"] == s.nodes {
@@ -275,6 +275,12 @@ func (s *side) push(ctx context.Context) (round, error) {
 		return false, errors.Join(err, fmt.Errorf("push %s: %v", w.Push, p.Counts))
 	})
 	return r, err
+}
+
+// askEvery is the time between two questions how far the push has come: to
+// answer one is to look at every node.
+func (s *side) askEvery() time.Duration {
+	return max(time.Millisecond, time.Duration(s.nodes)*400*time.Nanosecond)
 }
 
 // collect waits until the clients of every process have confirmed a change.
