@@ -102,18 +102,21 @@ func (c Config) hosts() []string {
 // signs its own with the authority's key, which the key file opens: a renewal
 // needs no quorum.
 func (r *running) keepCertificates(ctx context.Context, certs *certificates) error {
-	for {
-		wait := certificateInterval
-		err := r.renew(certs, time.Now())
-		if errors.Is(err, errNoState) {
-			wait = 100 * time.Millisecond
-		} else if err != nil {
-			r.log.Warn("certificates were not renewed", "err", err)
-		}
-		if pause(ctx, wait) != nil {
-			return nil
-		}
+	for pause(ctx, r.renewNow(certs)) == nil {
 	}
+	return nil
+}
+
+// renewNow renews what is due, and returns when to look again.
+func (r *running) renewNow(certs *certificates) time.Duration {
+	err := r.renew(certs, time.Now())
+	if errors.Is(err, errNoState) {
+		return 100 * time.Millisecond
+	}
+	if err != nil {
+		r.log.Warn("certificates were not renewed", "err", err)
+	}
+	return certificateInterval
 }
 
 func (r *running) renew(certs *certificates, now time.Time) error {

@@ -16,7 +16,8 @@ func TestCertificatesAreRenewedAtHalfTheirLifeWithoutARestart(t *testing.T) {
 	peers := three(t)
 	for i, p := range peers { // each comes back with a certificate of some days ago
 		r := p.running1(t)
-		age := []time.Duration{1, 14, 20}[i] * 24 * time.Hour
+		const day = 24 * time.Hour
+		age := []time.Duration{day, 14 * day, 20 * day}[i]
 		if err := r.renewPeer(time.Now().Add(-age)); err != nil {
 			t.Fatal(err)
 		}
@@ -121,8 +122,8 @@ func TestAConfiguredAPICertificateIsUsedAndReloaded(t *testing.T) {
 		t.Error("the new file is not used")
 	}
 	missing := newCertificates(Config{API: APIConfig{Cert: "nowhere.pem", Key: "nowhere.key"}})
-	var get func(*tls.ClientHelloInfo) (*tls.Certificate, error) = (&Node{certs: missing}).APICertificate
-	if _, err := get(nil); err == nil {
+	conf := tls.Config{MinVersion: tls.VersionTLS13, GetCertificate: (&Node{certs: missing}).APICertificate}
+	if _, err := conf.GetCertificate(nil); err == nil {
 		t.Error("a missing file was taken for a certificate")
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"log/slog"
 	"net"
 	"time"
 
@@ -276,6 +275,6 @@ func (n *Node) CreateJoinToken(ctx context.Context, ttl time.Duration, by fsm.Ac
 	if err != nil {
 		return "", err
 	}
-	n.log.Info("a join token was made", slog.Any("token", token), "ttl", ttl.String())
+	n.log.Info("a join token was made", "token", token, "ttl", ttl.String())
 	return token.Reveal(), nil
 }
