@@ -333,19 +333,32 @@ func (a *app) membership(ctx context.Context, action string, body map[string]str
 
 func (a *app) clusterLeaveCmd() *cobra.Command {
 	var yes bool
+	var file string
 	c := &cobra.Command{
-		Use: "leave NAME", Short: "Take a controller that runs out of the cluster for good", Args: cobra.ExactArgs(1),
-		Long: "Take a controller out for good, refused where the rest would have no healthy majority. Its data\n" +
-			"directory is marked and does not start again. To stop a controller for a while, stop its server.",
-		Example: lines("drover cluster leave ctl-3"),
+		Use: "leave [NAME]", Short: "Take a controller that runs out of the cluster for good", Args: cobra.MaximumNArgs(1),
+		Long: "Take a controller out for good: the one on this machine, or the one that is named. It is refused where\n" +
+			"the rest would have no healthy majority. The data directory is marked and does not start again. To stop\n" +
+			"a controller for a while, stop its server.",
+		Example: lines("drover cluster leave", "drover cluster leave ctl-3"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := a.confirm(yes, "taking %s out of the cluster for good", args[0]); err != nil {
+			name := ""
+			if len(args) > 0 {
+				name = args[0]
+			} else {
+				conf, err := readServerConfig(file)
+				if err != nil {
+					return usage(fmt.Errorf("say which controller leaves, or give the --config of the one on this machine: %w", err))
+				}
+				name = conf.Name
+			}
+			if err := a.confirm(yes, "taking %s out of the cluster for good", name); err != nil {
 				return err
 			}
-			return a.membership(c.Context(), "leave", map[string]string{"name": args[0]}, args[0]+" has left the cluster")
+			return a.membership(c.Context(), "leave", map[string]string{"name": name}, name+" has left the cluster")
 		},
 	}
 	c.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask")
+	c.Flags().StringVar(&file, "config", "/var/lib/drover/drover.yaml", "`file` of the controller on this machine")
 	return c
 }
 

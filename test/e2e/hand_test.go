@@ -57,7 +57,7 @@ func TestAClusterMadeByHand(t *testing.T) {
 	h.must(0, "doc", "put", "hand/a", "-f", save(t, "a.json", `{"a":1}`))
 	contains(t, h.must(0, "doc", "get", "hand/a", "--addr", h.url(3), "--ca", filepath.Join(h.peer(3), "ca.crt"), "--token", h.token()), `"a": 1`)
 
-	h.must(0, "cluster", "leave", "ctl-3", "--yes")
+	h.must(0, "cluster", "leave", "--config", h.config(3), "--yes")
 	if code := third.wait(t); code != 0 {
 		t.Errorf("the server of a peer that left ended with %d", code)
 	}
