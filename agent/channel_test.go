@@ -382,16 +382,19 @@ func (n *network) start2(b *peer) {
 func TestAnotherClusterHearsNothingOfTheNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)
-		a, b := n.add("a", "1"), n.add("b", "2")
+		a := n.add("a", "1")
+		called := make(chan struct{}, 1000)
 		a.greet = func(l *link) bool {
 			l.send(wire.Challenge{Nonce: l.nonce, Cluster: "c-2", Peer: "a"})
 			if _, frame, err := l.conn.ReadMessage(); err == nil {
 				t.Errorf("it heard %s", frame)
 			}
+			called <- struct{}{}
 			return false
 		}
 		n.start(Deps{})
-		b.session()
+		<-called
+		<-called
 	})
 }
 
@@ -517,6 +520,35 @@ func TestAFailureIsToldOnTheNextSessionWhenItsOwnIsGone(t *testing.T) {
 		if s.Index != 5 || s.Errors[0].Code != wire.CodeWriteFailed {
 			t.Errorf("%+v", s)
 		}
+	})
+}
+
+func TestWhatWaitsGoesWithTheSessionThatBroughtIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		a, b := n.add("a", "1"), n.add("b", "2")
+		started, proceed := make(chan struct{}), make(chan struct{})
+		var once sync.Once
+		n.start(Deps{Random: low, Step: func(step string) error {
+			if step == "validate" {
+				once.Do(func() { close(started); <-proceed })
+			}
+			return nil
+		}}, n.peers[0])
+		la := a.session()
+		v1, v2 := docs{"a": `{"x":1}`}, docs{"a": `{"x":2}`}
+		la.send(n.update(1, nil, v1))
+		<-started
+		la.send(n.update(2, v1, v2))
+		synctest.Wait()
+		la.close(wire.CloseGoaway)
+		lb := b.session()
+		close(proceed)
+		if s := next[wire.Status](lb); s.Manifest != v1.manifest(t) || s.Index != 1 {
+			t.Errorf("%+v", s)
+		}
+		synctest.Wait()
+		runs(t, n.dir, v1)
 	})
 }
 

@@ -138,6 +138,13 @@ func (a *Agent) connect(ctx context.Context, address string, told uint64) (s *se
 		}
 	}()
 	conn.SetReadLimit(wire.LimitBeforeWelcome)
+	// A certificate that was verified tells the time, whatever comes of the
+	// connection.
+	if t, ok := conn.NetConn().(*tls.Conn); ok {
+		if err := a.clock.good(a.root, t.ConnectionState().PeerCertificates[0].NotBefore); err != nil {
+			return nil, err
+		}
+	}
 	s = &session{agent: a, conn: conn, line: line, address: address, out: make(chan outgoing, queue), process: a.process}
 	if err := s.hello(ctx, told); err != nil {
 		return nil, err
@@ -157,9 +164,6 @@ func (a *Agent) live(s *session) error {
 	s.conn.SetReadLimit(readLimit)
 	s.line.last.Store(time.Now().UnixNano())
 	s.line.idle.Store(int64(s.heartbeat() + silence))
-	if t, ok := s.conn.NetConn().(*tls.Conn); ok {
-		return a.clock.good(a.root, t.ConnectionState().PeerCertificates[0].NotBefore)
-	}
 	return nil
 }
 
