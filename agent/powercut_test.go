@@ -1,9 +1,10 @@
 //go:build linux && powercut
 
-// Needs root, mkfs.ext4 and a loop device:
+package agent
+
+// These tests need root, mkfs.ext4 and a loop device:
 //
 //	go test -tags powercut -run Power ./agent
-package agent
 
 import (
 	"os"

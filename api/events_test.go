@@ -338,7 +338,9 @@ func TestMoreNodesThanAnEventListsAreANumber(t *testing.T) {
 }
 
 func TestAStreamOverHTTP2LivesOn(t *testing.T) {
-	w := newWorld(t, func(c *Config, _ *Deps) { c.Streams.Heartbeat, c.Streams.Write = 100*time.Millisecond, 20*time.Millisecond })
+	w := newWorld(t, func(c *Config, _ *Deps) {
+		c.Streams.Heartbeat, c.Streams.Write = 100*time.Millisecond, 20*time.Millisecond
+	})
 	srv := httptest.NewUnstartedServer(w.server.Handler())
 	srv.Config = w.server.HTTPServer(nil)
 	srv.EnableHTTP2 = true
