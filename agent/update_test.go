@@ -400,3 +400,39 @@ func TestFilesThatTheReloadChangedAreNoticed(t *testing.T) {
 		t.Fatalf("%+v", e)
 	}
 }
+
+// A planned stop in the middle of an update is nobody's fault: the node goes
+// back, and no failure is told.
+func TestAStopInTheMiddleOfAnUpdateGoesBackQuietly(t *testing.T) {
+	n := newNode(t)
+	reload := make(chan struct{}, 10)
+	rule := Rule{Match: "**", Reload: script(`grep -q slow current/a.json && sleep 600; cp current/a.json app`)}
+	run := startAgent(t, n.config(rule), Deps{Step: func(step string) error {
+		if step == "reload" {
+			reload <- struct{}{}
+		}
+		return nil
+	}})
+	l := n.peer.session()
+	v1, v2 := docs{"a": `{"x":1}`}, docs{"a": `{"x":"slow"}`}
+	n.acked(l, n.update(1, nil, v1), v1)
+	<-reload
+	l.send(n.update(2, v1, v2))
+	<-reload
+	begin := time.Now()
+	run.stop()
+	if took := time.Since(begin); took > 20*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	runs(t, n.dir, v1)
+	if got := n.lines("app"); len(got) != 1 || got[0] != v1["a"] {
+		t.Errorf("the application was left with %q", got)
+	}
+	startAgent(t, n.config(rule), Deps{})
+	l = n.peer.session()
+	if l.hello.Manifest != v1.manifest(t) || l.hello.Index != 2 {
+		t.Fatalf("%+v", l.hello)
+	}
+	v3 := docs{"a": `{"x":3}`}
+	n.acked(l, n.update(3, v1, v3), v3) // and no config_error came before the ack
+}
