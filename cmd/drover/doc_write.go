@@ -168,7 +168,7 @@ func (a *app) docDeleteCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := a.confirm(yes, "deleting %s, which takes it off %d nodes,", args[0], doc.Value.Nodes); err != nil {
+			if err := a.confirm(yes, "deleting %s, now on %s", args[0], nodes(doc.Value.Nodes)); err != nil {
 				return err
 			}
 			item, err := w.change(c.Context(), cl, changeEdit{Document: args[0], Op: "delete"})
@@ -211,7 +211,7 @@ func (a *app) docRollbackCmd() *cobra.Command {
 			}
 			a.printChanges(a.stderr, diff.Value.Patch)
 			if terminal(a.stdin) && !yes {
-				if err := a.confirm(false, "giving %s these changes, on %d nodes", args[0], doc.Value.Nodes); err != nil {
+				if err := a.confirm(false, "giving %s these changes, on %s", args[0], nodes(doc.Value.Nodes)); err != nil {
 					return err
 				}
 			}
