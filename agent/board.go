@@ -73,7 +73,7 @@ func (b *board) takeUntold() *failure {
 }
 
 // forget drops a failure that an update after it has made pointless.
-func (b *board) forget() { b.takeUntold() }
+func (b *board) forget() { _ = b.takeUntold() }
 
 func (b *board) add(s *session) {
 	b.mu.Lock()

@@ -196,6 +196,9 @@ func (a *Agent) dial(ctx context.Context, address string) (*websocket.Conn, *lif
 		},
 	}
 	conn, resp, err := dialer.DialContext(ctx, u.String(), nil)
+	if resp != nil {
+		defer func() { _ = resp.Body.Close() }() // it is in memory, or nothing
+	}
 	if errors.Is(err, websocket.ErrBadHandshake) && resp != nil {
 		return nil, nil, &busy{status: resp.Status, after: retryAfter(resp.Header)}
 	}

@@ -15,7 +15,8 @@
 // addresses, the backoff and the small files of the channel; each connection
 // has a reader and a writer; each attempt to connect has one goroutine.
 //
-// Locks: mailbox.mu guards the updates that wait; board.mu guards what is held
-// and the set of open sessions. Neither is held while a disk, a socket or a
+// Locks: mailbox.mu guards the updates that wait; session.mu whether a session
+// still takes messages to write; board.mu what is held, the failure to be told
+// and the set of open sessions. None is held while a disk, a socket or a
 // command is waited for. What a node is (its keys) is replaced atomically.
 package agent

@@ -171,20 +171,21 @@ func (w *writer) document(f File) (Document, error) {
 // link takes both files over from the running generation, or neither.
 func (w *writer) link(f File, received, rendered string) (bool, error) {
 	s, from := w.store, w.store.running.dir()
-	info, err := s.root.Lstat(path.Join(from, fileName(f.Target)))
-	if err != nil || !f.fits(info) { // the local configuration asks for another mode or owner now
+	if !f.fits(s.root.Lstat(path.Join(from, fileName(f.Target)))) {
 		return false, nil
 	}
-	if err := s.root.Link(path.Join(from, receivedName(f.Target)), received); err != nil {
-		return false, nil
-	}
-	if err := s.root.Link(path.Join(from, fileName(f.Target)), rendered); err != nil {
+	copied := s.root.Link(path.Join(from, receivedName(f.Target)), received) == nil
+	if copied && s.root.Link(path.Join(from, fileName(f.Target)), rendered) != nil {
 		return false, s.root.Remove(received)
 	}
-	return true, nil
+	return copied, nil
 }
 
-func (f File) fits(info fs.FileInfo) bool {
+// fits tells whether a file is there as the local configuration wants it now.
+func (f File) fits(info fs.FileInfo, err error) bool {
+	if err != nil {
+		return false
+	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && info.Mode() == f.Mode &&
 		(f.UID < 0 || f.UID == int(stat.Uid)) && (f.GID < 0 || f.GID == int(stat.Gid))

@@ -267,20 +267,24 @@ func (s *Store) loadGeneration(name string, sweep bool) error {
 	}
 	s.last = max(s.last, n)
 	g := &Generation{Number: n}
-	sealed, _, err := readAll(s.root, g.mark("header.json"), 64<<20)
-	var text []byte
-	if err == nil {
-		text, err = unseal(sealed)
-	}
-	if err == nil {
-		err = json.Unmarshal(text, &g.Header)
-	}
-	if err != nil {
+	if g.Header, err = readHeader(s.root, g.mark("header.json")); err != nil {
 		s.Damaged = append(s.Damaged, n)
-		return nil
+	} else {
+		s.all[n] = g
 	}
-	s.all[n] = g
 	return nil
+}
+
+func readHeader(root *os.Root, name string) (h Header, err error) {
+	sealed, _, err := readAll(root, name, 64<<20)
+	if err != nil {
+		return h, err
+	}
+	text, err := unseal(sealed)
+	if err != nil {
+		return h, err
+	}
+	return h, json.Unmarshal(text, &h)
 }
 
 // linked returns the generation that the symlink names, nil for none and for
