@@ -241,6 +241,7 @@ func TestNobodyGivesMoreThanTheyHave(t *testing.T) {
 		{method: "POST", path: "/api/v1/users", body: `{"user":"x","password":"12345678","role":"admin"}`},
 		{method: "POST", path: "/api/v1/users", body: `{"user":"x","password":"12345678","role":"viewer","prefixes":["vpn"]}`},
 		{method: "PATCH", path: "/api/v1/users/admin", body: `{"password":"12345678"}`},
+		{method: "PATCH", path: "/api/v1/users/admin", body: `{"role":"viewer","prefixes":["routing"]}`},
 		{method: "DELETE", path: "/api/v1/users/viewer"},
 		{method: "POST", path: "/api/v1/tokens", body: `{"name":"x","role":"viewer"}`},
 	} {

@@ -282,7 +282,11 @@ func TestAPatchOfAVersionThatHasNotComeYetWaitsForIt(t *testing.T) {
 		q := w.build(request{method: "PATCH", path: docA, body: `[{"op":"add","path":"/mine","value":1}]`, header: map[string]string{"If-Match": `"2"`}})
 		answers <- serveWith(behind, q).Code
 	}()
-	<-asked
+	select {
+	case <-asked:
+	case code := <-answers:
+		t.Fatalf("answered %d without asking the leader", code)
+	}
 	catchUp()
 	if code := <-answers; code != 200 {
 		t.Fatalf("answered %d", code)

@@ -298,6 +298,25 @@ func TestAContentIsHeldAgainstTheSchemaThatItIsCommittedUnder(t *testing.T) {
 	}
 }
 
+// A content that comes in between is held against the schema that is being set.
+func TestASchemaIsSetForTheContentThatItWasHeldAgainst(t *testing.T) {
+	w := newWorld(t)
+	w.put("a", `{"content":{"x":1}}`)
+	raced := false
+	w.proposer.set(func(p *single) {
+		p.before = func(c fsm.Command) {
+			if b, ok := c.Body.(fsm.Commit); ok && !raced && b.Edits[0].Schema != nil {
+				raced = true
+				w.put("a", `{"content":{"x":"two"}}`)
+			}
+		}
+	})
+	w.refused(422, "schema_invalid", request{method: "PUT", path: docA, body: `{"schema":{"properties":{"x":{"type":"integer"}}}}`})
+	if !raced {
+		t.Error("nothing came in between")
+	}
+}
+
 func TestARollbackRestoresTheContentAlone(t *testing.T) {
 	w := newWorld(t)
 	w.put("a", `{"content":{"x":1},"selector":"site=one","message":"first"}`)
