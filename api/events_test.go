@@ -353,39 +353,3 @@ func TestAStreamOverHTTP2LivesOn(t *testing.T) {
 		}
 	}
 }
-
-// A recorder that does not take what is written stands for a client that does
-// not read.
-type stuck struct {
-	http.ResponseWriter
-	wrote chan struct{}
-}
-
-func (s *stuck) Write([]byte) (int, error) {
-	s.wrote <- struct{}{}
-	return 0, http.ErrHandlerTimeout
-}
-
-func (s *stuck) Flush() {}
-
-func TestAClientThatTakesNothingIsDropped(t *testing.T) {
-	w := newWorld(t)
-	out := &stuck{httptest.NewRecorder(), make(chan struct{}, 1)}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		w.server.Handler().ServeHTTP(out, w.build(request{method: "GET", path: eventsPath}))
-	}()
-	<-out.wrote
-	<-ended
-	if n := w.server.streams.count(); n != 0 {
-		t.Errorf("%d streams are left", n)
-	}
-}
-
-func TestHEADOfAStreamDoesNotHang(t *testing.T) {
-	w := newWorld(t)
-	if rec := w.do(request{method: "HEAD", path: eventsPath}); rec.Code != 405 {
-		t.Errorf("HEAD: %d", rec.Code)
-	}
-}
