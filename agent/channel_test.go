@@ -194,6 +194,29 @@ func TestGoawayMovesWithoutAGap(t *testing.T) {
 	})
 }
 
+func TestGoawayWithNowhereToGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		a := n.add("a", "1")
+		n.start(Deps{Random: low})
+		l := a.session()
+		l.send(wire.Goaway{Reason: wire.GoawayRebalance, RetryAfterMS: 1000})
+		time.Sleep(time.Hour)
+		l.send(wire.Report{}) // still there
+		next[wire.Status](l)
+		begin := time.Now()
+		l.send(wire.Goaway{Reason: wire.GoawayShutdown, RetryAfterMS: 5000})
+		<-l.lost // a controller that stops does not wait for it
+		if took := time.Since(begin); took > time.Second {
+			t.Errorf("left after %s", took)
+		}
+		a.session()
+		if took := time.Since(begin); took < 5*time.Second || took > 10*time.Second {
+			t.Errorf("back after %s", took)
+		}
+	})
+}
+
 func TestWithoutQuorumAnywhereTheNodeStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := newNetwork(t)

@@ -243,6 +243,13 @@ func (k *keeper) goaway(from *session, m wire.Goaway) {
 		k.leaving = m.Reason
 		k.schedule.rest(now, from.address, wait)
 		k.plan(time.Duration(k.schedule.random() * float64(min(wait, longest))))
+		if k.target != "" {
+			return
+		}
+		k.leaving = "" // there is nowhere else to go
+		if m.Reason == wire.GoawayShutdown {
+			from.line.cut(&away{m}) // and nothing to wait for
+		}
 	}
 }
 
