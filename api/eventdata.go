@@ -84,6 +84,9 @@ type pushState struct {
 	counts fsm.Counts
 }
 
+// pushesSeen is of how many pushes a stream remembers what it has told.
+const pushesSeen = 256
+
 // sendPush tells of a push, unless the client knows.
 func (t *stream) sendPush(st *fsm.State, p *fsm.Push) {
 	counts, fresh := t.server.streams.tally.counts(st, p, t.server.now())
@@ -92,10 +95,10 @@ func (t *stream) sendPush(st *fsm.State, p *fsm.Push) {
 	if t.seen[p.Revision] == now {
 		return
 	}
-	t.seen[p.Revision] = now
-	if p.State != fsm.PushRunning {
-		delete(t.seen, p.Revision)
+	if len(t.seen) > pushesSeen {
+		clear(t.seen) // at worst something is told twice
 	}
+	t.seen[p.Revision] = now
 	t.event("push", pushEvent{t.at.Index, strconv.FormatUint(p.Revision, 10), p.Revision, now.state, now.counts})
 }
 
