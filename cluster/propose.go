@@ -83,7 +83,6 @@ type proposal struct {
 	results <-chan fsm.Result
 	once    bool // belongs to one term: never tried again in another
 	doubt   bool // an earlier try may be in the log
-	missed  bool // a try was committed, and its result did not come
 }
 
 func (p *proposal) commit(ctx context.Context) (fsm.Result, error) {
@@ -95,10 +94,7 @@ func (p *proposal) commit(ctx context.Context) (fsm.Result, error) {
 		res, what, err := p.try(ctx, v)
 		switch what {
 		case committed:
-			if p.missed && res.Err == nil && res.Outcome.Unchanged {
-				return fsm.Result{}, ErrOutcomeUnknown // the result of a repetition, not the command's own
-			}
-			return res, res.Err
+			return p.told(res)
 		case notTaken:
 		case inDoubt:
 			p.doubt = true
@@ -124,7 +120,7 @@ func (p *proposal) commit(ctx context.Context) (fsm.Result, error) {
 func (p *proposal) giveUp(err error) (fsm.Result, error) {
 	select {
 	case res := <-p.results: // it arrived after all
-		return res, res.Err
+		return p.told(res)
 	default:
 	}
 	if p.doubt {
@@ -134,6 +130,17 @@ func (p *proposal) giveUp(err error) (fsm.Result, error) {
 		err = ErrNoQuorum
 	}
 	return fsm.Result{}, err
+}
+
+// told passes on what this peer's own state made of the command. After a try
+// whose fate was unknown that may be the result of a repetition, which says
+// nothing: the first one came inside a snapshot, and may have been refused.
+func (p *proposal) told(res fsm.Result) (fsm.Result, error) {
+	out := res.Outcome
+	if p.doubt && res.Err == nil && out.Unchanged && len(out.Edits) == 0 && out.ID == "" {
+		return fsm.Result{}, ErrOutcomeUnknown
+	}
+	return res, res.Err
 }
 
 // try proposes the command once, to the leader of the view. It returns early
@@ -150,7 +157,10 @@ func (p *proposal) try(ctx context.Context, v View) (fsm.Result, attempt, error)
 		if now.Leader != v.Leader || now.Term != v.Term {
 			select {
 			case err := <-ended: // it may say more than that the leader has changed
-				return fsm.Result{}, max(outcome(err), notTaken), err
+				if what := outcome(err); what != committed {
+					return fsm.Result{}, what, err
+				}
+				return p.await(ctx)
 			default:
 				return fsm.Result{}, inDoubt, nil
 			}
@@ -184,7 +194,6 @@ func (p *proposal) await(ctx context.Context) (fsm.Result, attempt, error) {
 	case res := <-p.results:
 		return res, committed, nil
 	case <-timer.C:
-		p.missed = true
 		return fsm.Result{}, inDoubt, nil
 	case <-ctx.Done():
 		return fsm.Result{}, inDoubt, ctx.Err()
