@@ -215,7 +215,11 @@ func TestTrap5ALeaderWithAFullDiskHandsOverAndRecovers(t *testing.T) {
 	bad := old.restart(space).ready()
 	bad.lead(rest[0], rest[1], bad)
 	set(0.01)
-	eventually(t, "it handed over", func() bool { v, _ := bad.View(); return v.Leader != "" && !v.Self })
+	eventually(t, "it handed over", func() bool {
+		_, full := bad.running1(t).disk.state()
+		v, _ := bad.View()
+		return full && v.Leader != "" && !v.Self
+	})
 	if _, err := bad.Propose(within(t), putUser("more")); !errors.Is(err, ErrDiskFull) {
 		t.Errorf("a write with a full disk: %v", err)
 	}

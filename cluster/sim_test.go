@@ -284,3 +284,24 @@ func TestADutyOfAnEndedTermChangesNothing(t *testing.T) {
 		s.close()
 	})
 }
+
+// Pre-vote: it is silently off when a transport does not offer it.
+func TestAPeerThatWasCutOffForcesNoElectionWhenItIsBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSim(t, 3, func(string) []duty { return nil })
+		l := s.leader(nil)
+		term := l.raft.CurrentTerm()
+		away := s.peers[slices.IndexFunc(s.peers, func(p *simPeer) bool { return p != l })]
+		s.isolate(away)
+		time.Sleep(20 * time.Second)
+		if v, _ := away.view.get(); v.Leader != "" || time.Since(v.Since) < NoQuorumAfter {
+			t.Errorf("it campaigns not: %+v", v)
+		}
+		s.heal()
+		time.Sleep(20 * time.Second)
+		if v, _ := away.view.get(); v.Leader != l.id || l.raft.CurrentTerm() != term {
+			t.Errorf("term %d became %d, its leader is %q", term, l.raft.CurrentTerm(), v.Leader)
+		}
+		s.close()
+	})
+}
