@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -287,6 +288,32 @@ func TestTrap13AnUnknownCommandStopsThePeerWithAClearMessage(t *testing.T) {
 	}
 }
 
+func TestTrap13NothingIsAppliedAfterAnUnknownCommand(t *testing.T) {
+	store := fsm.NewStore()
+	m := newMachine(store)
+	entries, err := firstEntries([]raft.Server{{ID: "a", Address: "a"}}, []fsm.Command{{Body: fsm.CreateCluster{ID: "x"}}, putUser("after")}, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := &raft.Log{Index: 10, Term: 1, Type: raft.LogCommand, Data: []byte{9, 9}}
+	done := make(chan []any)
+	go func() { done <- m.ApplyBatch([]*raft.Log{entries[1], bad, entries[2]}) }()
+	<-store.Failed()
+	m.unpark() // Raft shuts down, and brings what it still has
+	out := <-done
+	if at := store.Index(); at != entries[1].Index {
+		t.Errorf("the state moved on to %d", at)
+	}
+	for i, res := range out[1:] {
+		if res.(fsm.Result).Err == nil {
+			t.Errorf("entry %d counts as applied", i+1)
+		}
+	}
+	if _, err := m.Snapshot(); err == nil {
+		t.Error("a snapshot was taken of a state that has stopped")
+	}
+}
+
 func TestTrap15AStartThatFailsReleasesWhatItTook(t *testing.T) {
 	t.Parallel()
 	one := initPeer(t).ready()
@@ -299,9 +326,20 @@ func TestTrap15AStartThatFailsReleasesWhatItTook(t *testing.T) {
 	}
 	again.err = nil
 	two.kill()
+	taken, err := net.Listen("tcp", one.cfg.Peer.Listen)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bad := start(t, one.net, one.dir, one.cfg) // has the log, and does not get the port
+	<-bad.done
+	if bad.err == nil || !strings.Contains(bad.err.Error(), "peer.listen") {
+		t.Errorf("got %v", bad.err)
+	}
+	bad.err = nil
+	taken.Close()
 	gossip := one.cfg
 	gossip.Gossip.Listen = gossip.Peer.Listen // taken by the peer port itself
-	bad := start(t, one.net, one.dir, gossip)
+	bad = start(t, one.net, one.dir, gossip)
 	<-bad.done
 	if bad.err == nil || !strings.Contains(bad.err.Error(), "gossip.listen") {
 		t.Errorf("got %v", bad.err)
