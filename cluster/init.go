@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -23,6 +24,10 @@ type InitConfig struct {
 	Commands []fsm.Command
 }
 
+// newClusterID makes 60 random bits. It is short because every update that a
+// node is sent names the cluster.
+func newClusterID() string { return strings.ToLower(rand.Text()[:12]) }
+
 // Init makes the first peer of a new cluster in dir: authority, keys,
 // certificate, configuration file, and a Raft log that has this peer as its one
 // voter and begins with the creation of the cluster and the given commands (the
@@ -37,7 +42,7 @@ func Init(dir string, conf InitConfig) error {
 		conf.Cluster = "drover"
 	}
 	now := time.Now()
-	id := identity{Peer: uuid.NewString(), Name: cfg.Name, Cluster: uuid.NewString(), Epoch: 1}
+	id := identity{Peer: uuid.NewString(), Name: cfg.Name, Cluster: newClusterID(), Epoch: 1}
 	h := home(cfg.DataDir)
 	if err := h.prepare(id.Peer); err != nil {
 		return err
