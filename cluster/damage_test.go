@@ -146,7 +146,17 @@ func (h *hungDisk) setHang(c chan struct{}) {
 func TestTrap4ALeaderWithAHungDiskGivesWay(t *testing.T) {
 	t.Parallel()
 	disk := &hungDisk{}
+	hung, asked, free := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	wrap := func(n *Node) {
+		n.tweaks.space = func(string) (float64, error) { // to ask for the free space hangs as well
+			select {
+			case <-hung:
+				close(asked)
+				<-free
+			default:
+			}
+			return 0.5, nil
+		}
 		n.tweaks.wrapLog = func(s raft.LogStore) raft.LogStore { disk.LogStore = s; return disk }
 		n.tweaks.hung = time.Second
 	}
@@ -156,7 +166,8 @@ func TestTrap4ALeaderWithAHungDiskGivesWay(t *testing.T) {
 	old.kill()
 	bad := old.restart(wrap).ready()
 	bad.lead(rest[0], rest[1], bad)
-	free := make(chan struct{})
+	close(hung)
+	<-asked
 	disk.setHang(free)
 	r, store := bad.running1(t), bad.core().raft
 	write := make(chan error, 1)

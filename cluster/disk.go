@@ -12,10 +12,10 @@ import (
 
 // What counts as a disk in trouble.
 const (
-	lowSpace     = 0.05 // of the disk: hand the leadership over, report it
-	fullSpace    = 0.02 // of the disk: accept only what frees space
-	diskInterval = 250 * time.Millisecond
-	spaceEvery   = 8 // looks at the space are rarer than looks at the write in flight
+	lowSpace      = 0.05 // of the disk: hand the leadership over, report it
+	fullSpace     = 0.02 // of the disk: accept only what frees space
+	diskInterval  = 250 * time.Millisecond
+	spaceInterval = 2 * time.Second
 )
 
 // disk is what is known of the disk with the data directory.
@@ -36,10 +36,10 @@ func (d *disk) state() (sick string, full bool) {
 }
 
 // look measures the free space; it is well again as soon as there is enough.
-func (d *disk) look(dir string) (low bool, err error) {
+func (d *disk) look(dir string) error {
 	free, err := d.space(dir)
 	if err != nil {
-		return false, err
+		return err
 	}
 	sick := ""
 	if free < lowSpace {
@@ -48,7 +48,7 @@ func (d *disk) look(dir string) (low bool, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.sick, d.full = sick, free < fullSpace
-	return sick != "", nil
+	return nil
 }
 
 // freeSpace is the free part of the disk that a directory is on.
@@ -64,19 +64,15 @@ func freeSpace(dir string) (float64, error) {
 }
 
 // watchDisk gives way to the other peers when this one leads and its disk hangs
-// (trap 4) or is nearly full (trap 5).
+// (trap 4). It asks nothing of the disk itself, which would hang with it.
 func (r *running) watchDisk(ctx context.Context, hung time.Duration) error {
 	tick := time.NewTicker(diskInterval)
 	defer tick.Stop()
-	for n := 0; ; n++ {
+	for {
 		leads := r.core.raft.State() == raft.Leader
 		if took := r.watch.Writing(time.Now()); leads && took > hung {
 			r.port.Refuse()
 			return fmt.Errorf("%w: a write takes %v already", ErrDiskHung, took.Round(time.Millisecond))
-		}
-		if n%spaceEvery == 0 {
-			r.watchSpace(ctx, leads)
-			r.watchGrowth(ctx)
 		}
 		select {
 		case <-tick.C:
@@ -86,20 +82,43 @@ func (r *running) watchDisk(ctx context.Context, hung time.Duration) error {
 	}
 }
 
-func (r *running) watchSpace(ctx context.Context, leads bool) {
+// watchSpace gives way when this peer leads and its disk is nearly full (trap 5).
+func (r *running) watchSpace(ctx context.Context) error {
+	tick := time.NewTicker(spaceInterval)
+	defer tick.Stop()
+	for {
+		r.lookAtSpace(ctx)
+		r.watchGrowth(ctx)
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (r *running) lookAtSpace(ctx context.Context) {
 	was, _ := r.disk.state()
-	low, err := r.disk.look(string(r.home))
-	if err != nil {
-		r.log.Warn("the free space is not known", "err", err)
+	looked := make(chan error, 1)
+	go func() { // on a disk that hangs this hangs too, and ends with it
+		looked <- r.disk.look(string(r.home))
+	}()
+	select {
+	case err := <-looked:
+		if err != nil {
+			r.log.Warn("the free space is not known", "err", err)
+			return
+		}
+	case <-ctx.Done():
 		return
 	}
 	now, full := r.disk.state()
-	if was == "" && low {
+	if was == "" && now != "" {
 		r.log.Error("the disk is nearly full", "state", now, "full", full)
-	} else if was != "" && !low {
+	} else if was != "" && now == "" {
 		r.log.Info("the disk has space again")
 	}
-	if low && leads {
+	if now != "" && r.core.raft.State() == raft.Leader {
 		tctx, cancel := context.WithTimeout(ctx, configTimeout)
 		defer cancel()
 		if _, err := r.core.handleTransfer(tctx, r.core.id, empty{}); err != nil {

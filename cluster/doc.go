@@ -8,8 +8,8 @@
 //
 // Goroutines: Node.Run owns all of them, in one errgroup per run; it returns
 // when they have ended. Raft's own goroutines and memberlist's end with it.
-// Two things may outlive it: a write on a disk that hangs, and the call that
-// waits for it, for which nothing can be done.
+// What waits for a disk that hangs may outlive it: a write, a look at the free
+// space, and the calls that wait for them, for which nothing can be done.
 //
 // Locks, each a leaf, none held across a proposal, a socket or a disk write:
 // view.mu guards who leads, coalescer.mu the next round of strong reads,

@@ -80,6 +80,7 @@ func (r *running) serve(ctx context.Context, n *Node) error {
 	g.Go(func() error { return r.core.run(ctx) })
 	g.Go(func() error { return r.gossip(ctx, n.cfg) })
 	g.Go(func() error { return r.watchDisk(ctx, n.tweaks.hung) })
+	g.Go(func() error { return r.watchSpace(ctx) })
 	g.Go(func() error { return r.announce(ctx, n.cfg) })
 	g.Go(func() error { return r.catchUp(ctx) })
 	g.Go(func() error { return r.keepContacts(ctx) })
