@@ -34,6 +34,11 @@ func (s *Server) commit(c *call, message string, plan plan) (fsm.Outcome, error)
 	for try := 1; ; try++ {
 		edits, err := plan(c)
 		if err != nil {
+			// This peer may have caught up meanwhile: what the plan fails on can
+			// be what the earlier request with this key did.
+			if res, _ := s.replayed(c); res != nil {
+				return res.Outcome, nil
+			}
 			return fsm.Outcome{}, err
 		}
 		body, err := s.carry(c, message, edits, fresh)

@@ -129,9 +129,7 @@ func tokenOf(st *fsm.State, p proof, now int64) (principal, bool) {
 		return principal{}, false
 	}
 	who.role = min(who.role, parseRole(owner.Role))
-	if !coversAll(owner.Prefixes, who.prefixes) {
-		who.prefixes = owner.Prefixes
-	}
+	who.prefixes = common(owner.Prefixes, who.prefixes)
 	return who, true
 }
 

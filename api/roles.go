@@ -112,3 +112,28 @@ func coversAll(outer, inner []string) bool {
 		return !covers(outer, strings.TrimSuffix(p, "/")) && !slices.Contains(outer, p)
 	})
 }
+
+// nothingAtAll covers no document: no name begins with a slash.
+const nothingAtAll = "/"
+
+// common are prefixes that cover what both cover.
+func common(a, b []string) []string {
+	switch {
+	case len(a) == 0:
+		return b
+	case len(b) == 0:
+		return a
+	}
+	var both []string
+	for _, pair := range [][2][]string{{a, b}, {b, a}} {
+		for _, p := range pair[1] {
+			if coversAll(pair[0], []string{p}) && !slices.Contains(both, p) {
+				both = append(both, p)
+			}
+		}
+	}
+	if len(both) == 0 {
+		return []string{nothingAtAll}
+	}
+	return both
+}

@@ -113,7 +113,15 @@ func (s *Server) deleteToken(c *call) error {
 	if err := c.nothing(); err != nil {
 		return err
 	}
-	if _, err := s.propose(c, fsm.RemoveToken{ID: c.segment("id")}); err != nil {
+	id := c.segment("id")
+	var t *fsm.Token
+	s.view(c, func(st *fsm.State) { t = st.Token(id) })
+	if t != nil { // nobody revokes what is above them
+		if err := s.mayGrant(c, t.Role, t.Prefixes); err != nil {
+			return err
+		}
+	}
+	if _, err := s.propose(c, fsm.RemoveToken{ID: id}); err != nil {
 		return err
 	}
 	return c.NoContent(http.StatusNoContent)
