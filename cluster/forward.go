@@ -20,17 +20,20 @@ const (
 	forwardEntries = 512
 	forwardBytes   = 2 << 20 // an entry has at most fsm.MaxEntry, so a frame stays below rpc.MaxFrame
 	forwardTimeout = 10 * time.Second
+	forwardWaiting = 4096 // commands for one leader; beyond it they are tried again
 )
 
 // forwarder sends commands of this peer to the leader. While as many batches as
 // allowed are on their way, further commands gather into the next one: the
-// busier, the larger.
+// busier, the larger. Each leader has a lane of its own: one that was paused or
+// cut off, and answers nothing any more, holds up nobody who waits for the next.
 type forwarder struct {
 	calls caller
 	queue chan forwarded
 }
 
 type forwarded struct {
+	ctx    context.Context // of the try: once it is over, nobody waits for the answer
 	leader string
 	entry  []byte
 	ended  chan<- error // has room for one
@@ -43,49 +46,72 @@ func newForwarder(calls caller) *forwarder {
 // submit queues a command; ended gets what became of it.
 func (f *forwarder) submit(ctx context.Context, leader string, entry []byte, ended chan<- error) {
 	select {
-	case f.queue <- forwarded{leader, entry, ended}:
+	case f.queue <- forwarded{ctx, leader, entry, ended}:
 	case <-ctx.Done():
 		ended <- fmt.Errorf("%w: %w", rpc.ErrNotSent, ctx.Err())
 	}
 }
 
+var errLaneFull = fmt.Errorf("%w: too many commands wait for it", rpc.ErrNotSent)
+
 func (f *forwarder) run(ctx context.Context) error {
 	var g errgroup.Group
 	defer func() { _ = g.Wait() }()
-	g.SetLimit(forwardBatches)
-	var next forwarded
+	lanes := map[string]chan forwarded{} // by leader; there are as many as peers
 	for {
-		if next.entry == nil {
-			select {
-			case next = <-f.queue:
-			case <-ctx.Done():
-				return nil
+		select {
+		case e := <-f.queue:
+			lane := lanes[e.leader]
+			if lane == nil {
+				lane = make(chan forwarded, forwardWaiting)
+				lanes[e.leader] = lane
+				g.Go(func() error { f.serve(ctx, lane); return nil })
 			}
+			select {
+			case lane <- e:
+			default:
+				e.ended <- errLaneFull
+			}
+		case <-ctx.Done():
+			return nil
 		}
-		var batch []forwarded
-		batch, next = f.gather(next)
-		g.Go(func() error { f.send(ctx, batch); return nil })
 	}
 }
 
-// gather takes what is queued for the same leader, and returns the first that
-// does not belong.
-func (f *forwarder) gather(first forwarded) (batch []forwarded, next forwarded) {
-	batch = []forwarded{first}
-	size := len(first.entry)
-	for len(batch) < forwardEntries && size < forwardBytes {
+// serve sends what waits for one leader.
+func (f *forwarder) serve(ctx context.Context, lane <-chan forwarded) {
+	var g errgroup.Group
+	defer func() { _ = g.Wait() }()
+	g.SetLimit(forwardBatches)
+	for {
 		select {
-		case e := <-f.queue:
-			if e.leader != first.leader {
-				return batch, e
+		case first := <-lane:
+			if batch := gather(first, lane); len(batch) > 0 {
+				g.Go(func() error { f.send(ctx, batch); return nil })
 			}
-			batch = append(batch, e)
-			size += len(e.entry)
-		default:
-			return batch, forwarded{}
+		case <-ctx.Done():
+			return
 		}
 	}
-	return batch, forwarded{}
+}
+
+// gather takes what is queued, but for what nobody waits for any more.
+func gather(first forwarded, lane <-chan forwarded) (batch []forwarded) {
+	size := 0
+	for e := first; ; {
+		if e.ctx.Err() == nil {
+			batch = append(batch, e)
+			size += len(e.entry)
+		}
+		if len(batch) == forwardEntries || size >= forwardBytes {
+			return batch
+		}
+		select {
+		case e = <-lane:
+		default:
+			return batch
+		}
+	}
 }
 
 func (f *forwarder) send(ctx context.Context, batch []forwarded) {

@@ -147,6 +147,8 @@ func (p *proposal) told(res fsm.Result) (fsm.Result, error) {
 // when another leader appears: what the old one makes of it stays in doubt.
 func (p *proposal) try(ctx context.Context, v View) (fsm.Result, attempt, error) {
 	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	if v.Self {
 		go func() { ended <- p.raft.Apply(p.entry, enqueueTimeout).Error() }()
 	} else {

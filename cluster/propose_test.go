@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
+	"github.com/droverhq/drover/cluster/rpc"
 	"github.com/droverhq/drover/fsm"
 )
 
@@ -93,5 +95,41 @@ func TestTheResultOfARepetitionIsNotTakenForThatOfTheCommand(t *testing.T) {
 		if res, err := c.propose(t.Context(), cmd); !errors.Is(err, ErrOutcomeUnknown) {
 			t.Fatalf("%+v, %v, want %v", res, err, ErrOutcomeUnknown)
 		}
+	})
+}
+
+// silent is a leader that was paused: calls of it end with their time.
+type silent struct{ to string }
+
+func (s silent) Call(ctx context.Context, to, _ string, req, resp any) error {
+	if to == s.to {
+		<-ctx.Done()
+		return rpc.ErrBroken
+	}
+	answer := resp.(*proposeAnswer)
+	answer.Ended = make([]ended, len(req.(proposeRequest).Entries))
+	return nil
+}
+
+// A leader that was paused or cut off answers nothing: what is on its way to it
+// must not hold up what goes to the next one.
+func TestAPausedLeaderHoldsUpNoCommandForTheNextOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newForwarder(silent{"old"})
+		ctx, cancel := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() { defer close(over); _ = f.run(ctx) }()
+		old := make(chan error, 3*forwardBatches)
+		for range 3 * forwardBatches {
+			f.submit(ctx, "old", []byte("x"), old)
+			synctest.Wait() // so that each is a batch of its own
+		}
+		began, next := time.Now(), make(chan error, 1)
+		f.submit(ctx, "new", []byte("x"), next)
+		if err := <-next; err != nil || time.Since(began) > 0 {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		cancel()
+		<-over
 	})
 }
