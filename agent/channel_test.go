@@ -306,6 +306,20 @@ func TestAControllerMustProveItself(t *testing.T) {
 	}
 }
 
+// A welcome may come again at once, when the audience changes in that moment.
+// The race detector watches who reads what it changes.
+func TestAWelcomeMayComeAgainAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := newNetwork(t)
+		a := n.add("a", "1")
+		a.greet = func(l *link) bool { return l.greet() && l.write(l.welcome()) == nil }
+		n.start(Deps{Random: low}, n.peers[0])
+		l := a.session()
+		l.send(n.update(1, nil, docs{"a": `{}`}))
+		next[wire.Ack](l)
+	})
+}
+
 // start2 adds the good controller to what the agent knows: it learns nothing
 // from one that did not prove itself.
 func (n *network) start2(b *peer) {

@@ -79,7 +79,8 @@ func (s *session) run(ctx context.Context) error {
 		_ = s.conn.Close()
 	})
 	defer stop()
-	g.Go(func() error { return s.write(ctx) })
+	quiet := s.heartbeat() + pingAfter // here: a later welcome is the reader's
+	g.Go(func() error { return s.write(ctx, quiet) })
 	g.Go(func() error { return s.read(ctx) })
 	err := g.Wait()
 	s.mu.Lock()
@@ -107,8 +108,7 @@ func (s *session) heartbeat() time.Duration {
 
 // write is the only writer of data frames. Where nothing was heard for longer
 // than the heartbeat it asks for a sign of life.
-func (s *session) write(ctx context.Context) error {
-	quiet := s.heartbeat() + pingAfter
+func (s *session) write(ctx context.Context, quiet time.Duration) error {
 	timer := time.NewTimer(quiet)
 	defer timer.Stop()
 	for {
