@@ -1,6 +1,8 @@
 package api
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"strings"
 	"testing"
 
@@ -62,5 +64,27 @@ func TestAKeyBelongsToWhoSentIt(t *testing.T) {
 	w.want(200, request{method: "PUT", path: docA, body: `{"content":{"x":2}}`, header: key, as: "editor"})
 	for _, bad := range []string{strings.Repeat("x", 256), "a\tb", "é"} {
 		w.refused(400, "bad_request", request{method: "PUT", path: docA, body: `{"content":{}}`, header: map[string]string{"Idempotency-Key": bad}})
+	}
+}
+
+// The hash of a request is kept for a day, and is in backups: where there is a
+// password in the request it must not be quicker to guess from than the user's row.
+func TestNoQuickHashOfAPasswordIsKept(t *testing.T) {
+	w := newWorld(t)
+	var sent []fsm.Command
+	w.proposer.set(func(p *single) { p.before = func(c fsm.Command) { sent = append(sent, c) } })
+	for i, r := range []request{
+		{method: "POST", path: "/api/v1/users", body: `{"user":"kim","password":"12345678","role":"viewer"}`},
+		{method: "PATCH", path: "/api/v1/users/kim", body: `{"password":"87654321"}`},
+	} {
+		r.header = map[string]string{"Idempotency-Key": "k" + r.method}
+		first, second := w.do(r), w.do(r)
+		if first.Code >= 300 || second.Code != first.Code || len(sent) != i+1 {
+			t.Fatalf("%s: %d, then %d, %d commands", r.method, first.Code, second.Code, len(sent))
+		}
+		quick := sha256.Sum256([]byte(r.method + "\x00" + r.path + "\x00" + r.body))
+		if hash := sent[i].Once.Hash; len(hash) != 32 || bytes.Equal(hash, quick[:]) {
+			t.Errorf("%s: kept %x", r.method, hash)
+		}
 	}
 }

@@ -73,6 +73,15 @@ func (h *Hasher) Hash(ctx context.Context, password string) (string, error) {
 	return p.String(), nil
 }
 
+// Digest makes a hash of something that has a password in it, as slow to guess
+// as that of the password itself, and the same for the same salt of 16 bytes. It
+// returns ErrBusy or the error of ctx.
+func (h *Hasher) Digest(ctx context.Context, text, salt []byte) (digest []byte, err error) {
+	p := phc{h.cost, salt, nil}
+	err = h.work(ctx, func() { digest = p.derive(string(text)) })
+	return digest, err
+}
+
 // Verify tells whether a password fits a PHC string; with none ("", an unknown
 // user) it works as long and answers false.
 func (h *Hasher) Verify(ctx context.Context, stored, password string) (bool, error) {
