@@ -157,7 +157,7 @@ func (l *limited) Read(b []byte) (int, error) {
 func (*limited) SetWriteDeadline(time.Time) error { return nil }
 
 // handleJoin lets a peer in whose token is good. What can be refused without
-// the token is refused first, so that the token is not used up in vain.
+// using the token is refused first, so that it is not used up in vain.
 func (n *Node) handleJoin(ctx context.Context, from string, req joinRequest) (joinAnswer, error) {
 	no := func(format string, args ...any) (joinAnswer, error) {
 		n.log.Warn("a peer was not let in", "from", from, "name", req.Peer.Name, "reason", fmt.Sprintf(format, args...))
@@ -168,6 +168,9 @@ func (n *Node) handleJoin(ctx context.Context, from string, req joinRequest) (jo
 		return no("%v; try again", err)
 	}
 	c := r.core
+	if err := c.knowsToken(ctx, req.TokenID, ca.HashSecret(req.Secret)); err != nil {
+		return no("%v", err)
+	}
 	if err := checkRow(req.Peer); err != nil {
 		return no("%v", err)
 	}
@@ -194,6 +197,32 @@ func (n *Node) handleJoin(ctx context.Context, from string, req joinRequest) (jo
 	n.log.Info("a peer was let in", "from", from, "peer", req.Peer.ID, "name", req.Peer.Name)
 	return a, nil
 }
+
+// knowsToken keeps what no token was made for out of the log and the audit:
+// whoever reaches the port could fill them. A peer that does not know the token
+// may lag behind, so it looks again once it has caught up.
+func (c *core) knowsToken(ctx context.Context, id string, hash []byte) error {
+	known := func() (yes bool) {
+		c.store.View(func(s *fsm.State) { yes = s.KnowsJoinToken(id, hash) })
+		return yes
+	}
+	if known() {
+		return nil
+	}
+	index, err := c.readIndex(ctx)
+	if err == nil {
+		err = c.store.Wait(ctx, index)
+	}
+	if err != nil {
+		return fmt.Errorf("whether the join token is good cannot be told now: %w; try again", err)
+	}
+	if !known() {
+		return errNoToken
+	}
+	return nil
+}
+
+var errNoToken = errors.New("the join token is not known; make a new one with `drover cluster token`")
 
 // issuePapers issues the certificate of a peer, and adds what it must know.
 func (r *running) issuePapers(id string, csr []byte) (joinAnswer, error) {

@@ -209,6 +209,36 @@ func TestAJoinIsRefusedWithoutAGoodToken(t *testing.T) {
 	}
 }
 
+// Whoever reaches the port could otherwise fill the log, and push what counts out
+// of the audit.
+func TestAJoinWithATokenThatNobodyMadeReachesNeitherLogNorAudit(t *testing.T) {
+	t.Parallel()
+	one := initPeer(t).ready()
+	good, err := one.CreateJoinToken(within(t), 0, fsm.Actor{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	part := strings.Split(good, ".")
+	for _, c := range []struct{ id, secret, name string }{
+		{part[3], "AAAA", "a"}, {"AAAA", part[4], "a"}, {part[3], "AAAA", one.cfg.Name},
+	} {
+		err := Join(within(t), filepath.Join(t.TempDir(), "x"), JoinConfig{
+			Address: one.cfg.Peer.Advertise, Config: testConfig(t, c.name),
+			Token: strings.Join([]string{part[0], part[1], part[2], c.id, c.secret}, "."),
+		})
+		if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "not known") {
+			t.Errorf("%s: %v", c.id, err)
+		}
+	}
+	one.store.View(func(s *fsm.State) {
+		for _, e := range s.Audit() {
+			if e.Action == "cluster.join" {
+				t.Errorf("in the audit: %+v", e)
+			}
+		}
+	})
+}
+
 func TestTheSecretsOfAPeerAreForItsOwnerOnly(t *testing.T) {
 	t.Parallel()
 	one := initPeer(t).ready()

@@ -185,5 +185,12 @@ func (s *State) Peers() []*Peer {
 	return sortedRows(s.peers, func(p *Peer) string { return p.Name })
 }
 
+// KnowsJoinToken tells whether a join token was made with this id and hash; it
+// may be used or expired by now.
+func (s *State) KnowsJoinToken(id string, hash []byte) bool {
+	t := s.joinTokens[id]
+	return t != nil && sameHash(t.Hash, hash)
+}
+
 // Peer returns the peer with this id, or nil.
 func (s *State) Peer(id string) *Peer { return s.peers[id] }
