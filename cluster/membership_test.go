@@ -261,6 +261,24 @@ func TestTheSecretsOfAPeerAreForItsOwnerOnly(t *testing.T) {
 	}
 }
 
+// The certificate of a removed peer is good until it expires.
+func TestAPeerThatWasRemovedCannotMoveTheLeadership(t *testing.T) {
+	t.Parallel()
+	peers := three(t)
+	l := leader(t, peers...)
+	gone := others(peers, l)[0]
+	if err := gone.Leave(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	_, err := l.core().handleTransferTo(within(t), gone.peerID, transferRequest{})
+	if rpc.Code(err) != codeRemoved {
+		t.Errorf("got %v", err)
+	}
+	if v, _ := l.View(); !v.Self {
+		t.Error("the leadership moved")
+	}
+}
+
 // Autopilot decides on what it saw up to half a second ago.
 func TestTrap3APromotionDecidedBeforeARemovalDoesNotBringThePeerBack(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,10 @@ type transferRequest struct {
 	To string `cbor:"1,keyasint,omitempty"` // id of a peer
 }
 
-func (c *core) handleTransferTo(ctx context.Context, _ string, req transferRequest) (empty, error) {
+func (c *core) handleTransferTo(ctx context.Context, from string, req transferRequest) (empty, error) {
+	if c.leads() && c.row(from) == nil { // its certificate is good until it expires
+		return empty{}, &rpc.Error{Code: codeRemoved, Message: "this peer is not a member of the cluster"}
+	}
 	return empty{}, c.give(ctx, req.To)
 }
 
