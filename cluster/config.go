@@ -56,7 +56,7 @@ func profile(name string) (timing, bool) {
 	case "default":
 		return timing{500 * ms, 500 * ms, 250 * ms, 10 * ms}, true
 	case "fast":
-		return timing{300 * ms, 300 * ms, 150 * ms, 5 * ms}, true
+		return timing{300 * ms, 300 * ms, 300 * ms, 5 * ms}, true
 	case "wan":
 		return timing{1500 * ms, 1500 * ms, 750 * ms, 50 * ms}, true
 	}

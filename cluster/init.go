@@ -24,9 +24,10 @@ type InitConfig struct {
 	Commands []fsm.Command
 }
 
-// newClusterID makes 60 random bits. It is short because every update that a
-// node is sent names the cluster.
-func newClusterID() string { return strings.ToLower(rand.Text()[:12]) }
+// newClusterID makes 40 random bits: enough to tell the clusters of the world
+// that may ever meet apart, where keys and certificates tell who is who. It is
+// short because every update that a node is sent names the cluster.
+func newClusterID() string { return strings.ToLower(rand.Text()[:8]) }
 
 // Init makes the first peer of a new cluster in dir: authority, keys,
 // certificate, configuration file, and a Raft log that has this peer as its one

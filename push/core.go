@@ -45,13 +45,15 @@ func (c *core) admit(l link, ord uint32, nonce string, h wire.Hello) (*session, 
 	c.nextID++
 	h.Facts = boundedFacts(h.Facts)
 	h.Process, h.AgentVersion = cut(h.Process, maxWord), cut(h.AgentVersion, maxWord)
-	s := &session{link: l, id: c.nextID, ord: ord, node: h.Node, hello: h, nonce: nonce}
+	s := &session{link: l, id: c.nextID, ord: ord, node: h.Node, nonce: nonce}
+	// The rest of a hello is long, and needed once.
+	s.hello = wire.Hello{Process: h.Process, Connection: h.Connection, Nonce: h.Nonce}
 	s.last = held{manifest: manifest, at: fsm.Position{Epoch: h.Epoch, Index: h.Index}, confirmed: true}
 	if old := c.byNode[ord]; old != nil {
 		c.drop(old, wire.CloseSuperseded, "a newer connection of this node took over")
 	}
 	c.sessions[s.id], c.byNode[ord] = s, s
-	s.report(fsm.Report{Open: s.open()})
+	s.report(fsm.Report{Open: s.open(h.AgentVersion, h.Facts)})
 	c.unsaid[s] = struct{}{}
 	c.mark(s)
 	return s, nil

@@ -107,7 +107,7 @@ func (c *core) keeps(state *fsm.State, s *session) bool {
 	}
 	if row.Session.ID == s.id {
 		if !row.Connected && len(s.pending) == 0 {
-			c.reopen(s)
+			c.reopen(state, s)
 		}
 		return true
 	}
@@ -117,13 +117,14 @@ func (c *core) keeps(state *fsm.State, s *session) bool {
 		return false
 	}
 	if len(s.pending) == 0 {
-		c.reopen(s)
+		c.reopen(state, s)
 	}
 	return true
 }
 
-func (c *core) reopen(s *session) {
-	s.report(fsm.Report{Open: s.open()})
+func (c *core) reopen(state *fsm.State, s *session) {
+	node := state.NodeAt(s.ord)
+	s.report(fsm.Report{Open: s.open(node.AgentVersion, node.Facts)})
 	c.unsaid[s] = struct{}{}
 }
 

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -41,10 +40,15 @@ func (s *Server) Handler() http.Handler {
 	})
 }
 
-// serve owns one connection from the challenge to its end.
+// serve owns a connection until it is a session.
 func (s *Server) serve(ws *websocket.Conn, address string) {
 	c := &conn{ws: ws, writers: s.writers, log: s.deps.Log}
-	defer c.shut()
+	handed := false
+	defer func() {
+		if !handed {
+			c.shut()
+		}
+	}()
 	if ws.Subprotocol() != wire.Subprotocol {
 		_ = c.write(outgoing{close: websocket.FormatCloseMessage(wire.CloseProtocol, "the subprotocol is "+wire.Subprotocol)})
 		return
@@ -59,7 +63,16 @@ func (s *Server) serve(ws *websocket.Conn, address string) {
 		return
 	}
 	s.deps.Log.Debug("agent connected", "node", session.node, "address", address, "connection", session.hello.Connection)
-	err = s.read(session, c)
+	handed = true
+	s.serving.Go(func() { s.attend(session, c, address) })
+}
+
+// attend reads a session to its end, on a goroutine of its own: the stack of
+// one that has shaken hands stays as large as that took, for as long as the
+// session lasts.
+func (s *Server) attend(session *session, c *conn, address string) {
+	defer c.shut()
+	err := s.read(session, c)
 	s.deps.Log.Debug("agent disconnected", "node", session.node, "address", address, "error", err)
 	if s.core.ended(session) {
 		s.mu.Lock()
@@ -102,6 +115,10 @@ func (s *Server) handshake(c *conn) (*session, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no hello: %w", err)
 	}
+	// When a peer has died thousands come at once: what is costly is done for a
+	// few at a time, so that whatever keeps the leader gets its turn.
+	s.verifying <- struct{}{}
+	defer func() { <-s.verifying }()
 	m, err := wire.Decode(data)
 	if err != nil {
 		return nil, &refusal{wire.CloseProtocol, err.Error()}
@@ -183,49 +200,8 @@ func (s *Server) read(session *session, c *conn) error {
 		if err := c.alive(); err != nil {
 			return fmt.Errorf("read deadline: %w", err)
 		}
-		m, err := s.decode(r)
-		switch {
-		case errors.Is(err, wire.ErrUnknownType):
-			c.tell(wire.Fault{Code: "unknown_type", Message: err.Error()})
-		case errors.Is(err, wire.ErrMalformed):
-			c.close(wire.CloseProtocol, "a frame could not be read")
+		if err := s.decoders.pass(session, c, r); err != nil {
 			return err
-		case err != nil:
-			return fmt.Errorf("read: %w", err)
-		default:
-			if !s.core.hear(session, m) {
-				c.tell(wire.Fault{Code: "unexpected", Message: "this message makes no sense here: " + m.Kind()})
-				continue
-			}
-			s.kick(s.kicked)
-			s.kick(s.heard)
 		}
 	}
-}
-
-// decode reads one frame through a buffer that all connections share.
-func (s *Server) decode(r io.Reader) (wire.Message, error) {
-	buffer, ok := s.buffers.Get().(*[]byte)
-	if !ok {
-		buffer = new([]byte)
-	}
-	defer s.buffers.Put(buffer)
-	data := (*buffer)[:0]
-	for {
-		if len(data) == cap(data) {
-			data = append(data, 0)[:len(data)]
-		}
-		n, err := r.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-	}
-	if cap(data) <= wire.LimitBeforeWelcome {
-		*buffer = data
-	}
-	return wire.Decode(data)
 }

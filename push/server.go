@@ -48,8 +48,10 @@ type Server struct {
 
 	upgrader websocket.Upgrader
 	writers  *writers
-	claims   claims
-	buffers  sync.Pool
+	decoders *decoders
+	// verifying has room for the handshakes that are checked at a time.
+	verifying chan struct{}
+	claims    claims
 
 	kicked  chan struct{} // the planner has something to look at
 	heard   chan struct{} // the collector has something to say
@@ -71,16 +73,18 @@ func New(config Config, deps Deps) *Server {
 		config: config, deps: deps,
 		core: newCore(config.Peer, run, deps.Sign, random),
 		upgrader: websocket.Upgrader{
-			Subprotocols: []string{wire.Subprotocol}, ReadBufferSize: 1024, WriteBufferSize: 1024,
+			Subprotocols: []string{wire.Subprotocol}, ReadBufferSize: 512, WriteBufferSize: 1024,
 			WriteBufferPool: &sync.Pool{}, HandshakeTimeout: helloTime,
 			CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == "" },
 		},
-		writers: newWriters(),
-		claims:  claims{recent: map[uint32][]time.Time{}},
-		buffers: sync.Pool{New: func() any { return new([]byte) }},
-		kicked:  make(chan struct{}, 1), heard: make(chan struct{}, 1),
+		writers: newWriters(), decoders: newDecoders(), verifying: make(chan struct{}, verifyCount),
+		claims: claims{recent: map[uint32][]time.Time{}},
+		kicked: make(chan struct{}, 1), heard: make(chan struct{}, 1),
 	}
 }
+
+// verifyCount is the number of handshakes that are checked at a time.
+const verifyCount = 2
 
 // writerCount is the number of goroutines that write small frames.
 const writerCount = 8
@@ -90,6 +94,11 @@ const writerCount = 8
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	s.writers.start(writerCount, ctx.Done())
+	decoded := make(chan struct{})
+	var decoding sync.WaitGroup
+	for range decoderCount {
+		decoding.Go(func() { s.decoders.run(decoded, s.take) })
+	}
 	peers := s.urls() // before anybody is welcomed
 	g.Go(func() error { return s.work(ctx) })
 	g.Go(func() error { return s.collectLoop(ctx) })
@@ -101,6 +110,8 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	s.serving.Wait()
+	close(decoded) // no reader is left to wait for them
+	decoding.Wait()
 	s.writers.group.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

@@ -132,10 +132,9 @@ func problemSize(p fsm.Problem) int {
 }
 
 // open is the report that begins the session, or tells it again.
-func (s *session) open() *fsm.Open {
+func (s *session) open(version string, facts map[string]string) *fsm.Open {
 	return &fsm.Open{
-		Connection: s.hello.Connection, Process: s.hello.Process,
-		AgentVersion: s.hello.AgentVersion, Facts: s.hello.Facts,
+		Connection: s.hello.Connection, Process: s.hello.Process, AgentVersion: version, Facts: facts,
 	}
 }
 
