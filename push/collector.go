@@ -97,7 +97,9 @@ func (c *core) committed(d said) {
 		if c.owing[s.ord] == s {
 			delete(c.owing, s.ord)
 		}
-		if c.sessions[s.id] == s {
+		// Taking a report moves the row, which marks the session by itself. Only
+		// a session that the state has refused to open would never hear of it.
+		if !s.welcome.opened && c.sessions[s.id] == s {
 			c.mark(s)
 		}
 	}

@@ -40,6 +40,7 @@ type conn struct {
 	ws      *websocket.Conn
 	writers *writers
 	log     *slog.Logger
+	armed   time.Time // when the reader last moved its deadline
 
 	mu      sync.Mutex
 	queue   []outgoing
@@ -161,9 +162,22 @@ func (c *conn) write(o outgoing) error {
 
 func (c *conn) ping() { c.put(outgoing{ping: true}) }
 
-// alive notes a sign of life, and lets the next read wait for another.
+// rearm is how often the deadline of reads is moved: it costs more than to look
+// at the clock, and a second of the silence is not missed.
+const rearm = time.Second
+
+// alive notes a sign of life, and lets the next read wait for another. Only the
+// goroutine that reads calls it.
 func (c *conn) alive() error {
-	return c.ws.SetReadDeadline(time.Now().Add(silence))
+	now := time.Now()
+	if now.Sub(c.armed) < rearm {
+		return nil
+	}
+	c.armed = now
+	if err := c.ws.SetReadDeadline(now.Add(silence)); err != nil {
+		return fmt.Errorf("read deadline: %w", err)
+	}
+	return nil
 }
 
 // writers are the few goroutines that write for thousands of connections. A

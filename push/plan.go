@@ -106,6 +106,7 @@ func (c *core) keeps(state *fsm.State, s *session) bool {
 		return false
 	}
 	if row.Session.ID == s.id {
+		s.welcome.opened = true
 		if !row.Connected && len(s.pending) == 0 {
 			c.reopen(state, s)
 		}

@@ -164,7 +164,7 @@ func (s *Server) admit(c *conn, challenge wire.Challenge, hello wire.Hello) (*se
 	c.ws.SetReadLimit(wire.LimitAfterWelcome)
 	c.ws.SetPongHandler(func(string) error { return c.alive() })
 	if err := c.alive(); err != nil {
-		return nil, fmt.Errorf("read deadline: %w", err)
+		return nil, err
 	}
 	session, err := s.core.admit(c, node.Ordinal, challenge.Nonce, hello)
 	if err != nil {
@@ -198,7 +198,7 @@ func (s *Server) read(session *session, c *conn) error {
 			time.Sleep(d) // at most the time of one frame: no longer than a stop waits anyway
 		}
 		if err := c.alive(); err != nil {
-			return fmt.Errorf("read deadline: %w", err)
+			return err
 		}
 		if err := s.decoders.pass(session, c, r); err != nil {
 			return err

@@ -52,6 +52,7 @@ type held struct {
 type delivery struct {
 	audience fsm.Sum
 	done     bool
+	opened   bool      // the state has shown this session
 	full     bool      // send all contents: a base did not match
 	asked    bool      // a status was asked for and has not come
 	resynced uint64    // the Row.Resync that was asked for
