@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -68,20 +67,11 @@ const (
 	stopPeer    = 15 * time.Second
 )
 
-// gcPercent: most of a controller's memory is small rows that live long, so a
-// collection is cheap and the room that Go leaves for garbage is large. Half of
-// the default takes a quarter off the memory of a connected agent, and nothing
-// that could be measured off the speed (docs/performance.md).
-const gcPercent = 50
-
 // serve runs one controller until a signal, a fatal error, or its leaving the
 // cluster. It is one story, from top to bottom.
 func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 	if err := lifeline.Watch(); err != nil { // a child of `drover dev` ends with it
 		return err
-	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
 	}
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
