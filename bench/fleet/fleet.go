@@ -47,7 +47,7 @@ type fleet struct {
 	events    chan proc.Event
 	reasons   reasons
 	tracker   tracker
-	library   library
+	known     library
 	identity  identity
 	connected atomic.Int64
 	again     atomic.Int64

@@ -56,11 +56,11 @@ func TestAnUpdateIsVerifiedOnceAndSplicedByEach(t *testing.T) {
 	f := &fleet{}
 	nodes := []*node{{fleet: f, holds: nothing()}, {fleet: f, holds: nothing()}}
 	for _, frame := range [][]byte{full, delta} {
-		u, err := f.library.update(c.pinned(), frame)
+		u, err := f.known.update(c.pinned(), frame)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := f.library.update(c.pinned(), frame); err != nil || again != u {
+		if again, err := f.known.update(c.pinned(), frame); err != nil || again != u {
 			t.Errorf("the same frame is verified again (%v)", err)
 		}
 		for _, n := range nodes {
@@ -81,7 +81,7 @@ func TestAnUpdateIsVerifiedOnceAndSplicedByEach(t *testing.T) {
 	if wrong := f.wrong.Load(); wrong != 0 {
 		t.Errorf("%d checksums were wrong", wrong)
 	}
-	u, err := f.library.update(c.pinned(), full)
+	u, err := f.known.update(c.pinned(), full)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -55,7 +55,7 @@ func (l *listener) run(ctx context.Context, ready func()) {
 }
 
 func (l *listener) hear(ws *websocket.Conn, frame []byte) error {
-	h, err := l.fleet.library.floor(frame)
+	h, err := l.fleet.known.floor(frame)
 	if err != nil {
 		return err
 	}

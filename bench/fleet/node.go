@@ -169,7 +169,7 @@ func (n *node) say(ws *websocket.Conn, m wire.Message) error {
 
 // update applies a change to this node's own copies, and confirms it.
 func (n *node) update(ws *websocket.Conn, frame []byte) error {
-	u, err := n.fleet.library.update(n.fleet.identity.pinned, frame)
+	u, err := n.fleet.known.update(n.fleet.identity.pinned, frame)
 	if err != nil {
 		return fmt.Errorf("update: %w", err)
 	}
