@@ -25,9 +25,6 @@ type Audience struct {
 // Binding says under which target a node holds a document.
 type Binding struct{ Target, Document string }
 
-// Members is the number of nodes in the audience.
-func (a *Audience) Members() int { return len(a.members) }
-
 func audienceID(bindings []Binding) Sum {
 	entries := make([]document.Entry, len(bindings))
 	for i, b := range bindings {

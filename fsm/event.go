@@ -1,8 +1,6 @@
 package fsm
 
 import (
-	"iter"
-	"maps"
 	"slices"
 )
 
@@ -92,7 +90,3 @@ func (s *State) eventNode(ord uint32) {
 	}
 	s.event(Event{Kind: EventNode, Nodes: []uint32{ord}})
 }
-
-func values[K comparable, V any](m map[K]V) iter.Seq[V] { return maps.Values(m) }
-
-func keys[K comparable, V any](m map[K]V) iter.Seq[K] { return maps.Keys(m) }

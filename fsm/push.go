@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
@@ -154,7 +155,7 @@ func (s *State) Push(revision uint64) *Push { return s.pushes[revision] }
 
 // Pushes returns all pushes, the newest first.
 func (s *State) Pushes() []*Push {
-	return slices.SortedFunc(values(s.pushes), func(a, b *Push) int { return cmp.Compare(b.Revision, a.Revision) })
+	return slices.SortedFunc(maps.Values(s.pushes), func(a, b *Push) int { return cmp.Compare(b.Revision, a.Revision) })
 }
 
 // Running returns the pushes that run, oldest first.

@@ -1,6 +1,9 @@
 package fsm
 
-import "slices"
+import (
+	"maps"
+	"slices"
+)
 
 // Settings are replicated limits and retention. Times are in milliseconds.
 type Settings struct {
@@ -108,7 +111,7 @@ func (s *State) pruneVersions() (dropped int) {
 // fallAnew computes the fall-backs from the history that is left, as a peer does
 // that restores a snapshot of it.
 func (s *State) fallAnew() {
-	for _, ord := range slices.Sorted(keys(s.refusing)) {
+	for _, ord := range slices.Sorted(maps.Keys(s.refusing)) {
 		before := s.Wanted(ord).Sum
 		row := *s.rows[ord]
 		s.putRow(ord, &row)
@@ -136,7 +139,7 @@ func (s *State) heldVersions() map[DocVersion]struct{} {
 
 func (s *State) prunePushes() (dropped int) {
 	over := len(s.pushes) - s.settings.KeepPushes
-	for _, number := range slices.Sorted(keys(s.pushes)) {
+	for _, number := range slices.Sorted(maps.Keys(s.pushes)) {
 		if over <= 0 {
 			break
 		}

@@ -195,7 +195,8 @@ func (s *server) run(ctx context.Context, listener net.Listener, signals <-chan 
 //  3. Another voter leads. This peer goes on as a follower and forwards what
 //     still arrives, so no request meets a gap.
 //  4. The API stops listening and ends the requests that it has.
-//  5. Delivery ends, and its last reports are proposed.
+//  5. Delivery ends. What an agent has not been able to report here it says
+//     again at the next peer.
 //  6. The peer takes a snapshot, so that the next start is quick, and stops.
 //
 // After a failure there is nobody to be polite to: only 4 to 6.
