@@ -110,3 +110,14 @@ func BenchmarkManifestSum(b *testing.B) {
 		document.ManifestSum(entries)
 	}
 }
+
+func BenchmarkHasPlaceholders(b *testing.B) {
+	sizes(b, func(b *testing.B, n int) {
+		text := config(n, 0)
+		for b.Loop() {
+			if document.HasPlaceholders(text) {
+				b.Fatal("there are none")
+			}
+		}
+	})
+}

@@ -3,6 +3,7 @@ package document_test
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -113,6 +114,29 @@ func FuzzDiff(f *testing.F) {
 		list := changes(t, string(a), string(b))
 		if (patch == "[]") != (len(list) == 0) {
 			t.Fatalf("patch %s, changes %s", patch, strings.Join(list, "; "))
+		}
+	})
+}
+
+func FuzzPlaceholders(f *testing.F) {
+	for _, text := range texts {
+		f.Add([]byte(text))
+	}
+	for _, c := range placeholderCases {
+		f.Add([]byte(c.text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		compact, err := document.CompactValue(text, document.Limits{})
+		if err != nil {
+			_ = document.Placeholders(text) // it has to end, in peace
+			return
+		}
+		got := document.Placeholders(compact)
+		if has := document.HasPlaceholders(compact); has != (len(got) > 0) {
+			t.Fatalf("%q: has %t, found %v", compact, has, got)
+		}
+		if want := placeholdersByPattern(t, compact); !slices.Equal(got, want) {
+			t.Fatalf("%q: got %+v, want %+v", compact, got, want)
 		}
 	})
 }
