@@ -41,7 +41,7 @@ func Load(fsys fs.FS) (*Tree, error) {
 			return err
 		case entry.IsDir() && foreign.MatchString(name):
 			return fs.SkipDir
-		case !entry.Type().IsRegular():
+		case !entry.Type().IsRegular(), name == ".git": // in a linked worktree .git is a file
 			return nil
 		}
 		text, err := fs.ReadFile(fsys, name)
