@@ -6,8 +6,8 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
+	"io"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strconv"
@@ -37,15 +37,18 @@ The API under <code>/api/v1</code> and the command line work without it.</p>
 </body></html>
 `
 
-// file is one embedded file with the forms it can be sent in.
+// file is one embedded file with the forms it can be sent in. Its content stays in the program: a copy of every file
+// would be megabytes of memory for nothing.
 type file struct {
-	plain, gzip, brotli []byte
-	contentType         string
-	etag                string
+	name         string
+	gzip, brotli bool
+	contentType  string
+	etag         string
 }
 
 // handler serves one built interface. It is immutable.
 type handler struct {
+	root  fs.FS
 	index []byte
 	files map[string]file // by path, "/assets/…"
 	built bool
@@ -64,7 +67,7 @@ func Handler() http.Handler {
 }
 
 func newHandler(root fs.FS) *handler {
-	h := &handler{files: map[string]file{}}
+	h := &handler{root: root, files: map[string]file{}}
 	index, err := fs.ReadFile(root, "index.html")
 	if err != nil {
 		h.index = []byte(unbuilt)
@@ -72,60 +75,69 @@ func newHandler(root fs.FS) *handler {
 	}
 	h.built = true
 	h.index = index
-	for name, content := range readAll(root) {
+	names := allNames(root)
+	for name := range names {
 		if strings.HasSuffix(name, ".br") || strings.HasSuffix(name, ".gz") {
 			continue
 		}
-		h.files["/"+name] = newFile(root, name, content)
+		if sum, err := sumOf(root, name); err == nil {
+			h.files["/"+name] = file{
+				name: name, brotli: names[name+".br"], gzip: names[name+".gz"], contentType: contentType(name), etag: sum,
+			}
+		}
 	}
 	delete(h.files, "/index.html")
 	return h
 }
 
-// readAll reads every file but those whose name begins with a dot. An embedded file system cannot fail to be read;
-// a file that does is left out and answered with 404.
-func readAll(root fs.FS) map[string][]byte {
-	found := map[string][]byte{}
+// allNames finds every file but those whose name begins with a dot.
+func allNames(root fs.FS) map[string]bool {
+	found := map[string]bool{}
 	_ = fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".") {
-			return nil
-		}
-		if content, err := fs.ReadFile(root, name); err == nil {
-			found[name] = content
+		if err == nil && !entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") {
+			found[name] = true
 		}
 		return nil
 	})
 	return found
 }
 
-func newFile(root fs.FS, name string, content []byte) file {
-	sum := sha256.Sum256(content)
-	f := file{plain: content, contentType: contentType(name), etag: base64.RawURLEncoding.EncodeToString(sum[:12])}
-	if packed, err := fs.ReadFile(root, name+".br"); err == nil {
-		f.brotli = packed
+// sumOf names a content. An embedded file system cannot fail to be read; a file that does is left out and answered
+// with 404.
+func sumOf(root fs.FS, name string) (string, error) {
+	content, err := root.Open(name)
+	if err != nil {
+		return "", err
 	}
-	if packed, err := fs.ReadFile(root, name+".gz"); err == nil {
-		f.gzip = packed
+	defer content.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, content); err != nil {
+		return "", err
 	}
-	return f
+	return base64.RawURLEncoding.EncodeToString(sum.Sum(nil)[:12]), nil
 }
 
 // contentType does not ask the machine's MIME tables, which differ; browsers are told not to sniff.
 func contentType(name string) string {
 	switch path.Ext(name) {
+	case ".html":
+		return "text/html; charset=utf-8"
 	case ".js":
 		return "text/javascript; charset=utf-8"
 	case ".css":
 		return "text/css; charset=utf-8"
+	case ".json", ".map":
+		return "application/json"
 	case ".svg":
 		return "image/svg+xml"
+	case ".png":
+		return "image/png"
+	case ".ico":
+		return "image/x-icon"
 	case ".woff2":
 		return "font/woff2"
 	case ".txt", ".md":
 		return "text/plain; charset=utf-8"
-	}
-	if known := mime.TypeByExtension(path.Ext(name)); known != "" {
-		return known
 	}
 	return "application/octet-stream"
 }
@@ -142,7 +154,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Referrer-Policy", "same-origin")
 	header.Set("Cross-Origin-Opener-Policy", "same-origin")
 	if f, ok := h.files[r.URL.Path]; ok {
-		serveFile(w, r, f)
+		h.serveFile(w, r, f)
 		return
 	}
 	for _, prefix := range []string{"/assets/", "/api/", "/agent/"} {
@@ -154,7 +166,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.servePage(w, r)
 }
 
-func serveFile(w http.ResponseWriter, r *http.Request, f file) {
+func (h *handler) serveFile(w http.ResponseWriter, r *http.Request, f file) {
 	header := w.Header()
 	header.Set("Content-Type", f.contentType)
 	header.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -163,10 +175,10 @@ func serveFile(w http.ResponseWriter, r *http.Request, f file) {
 		// Vite puts a hash of the content into these names.
 		header.Set("Cache-Control", cacheForever)
 	}
-	body, encoding := f.plain, ""
-	if f.brotli != nil || f.gzip != nil {
+	name, encoding := f.name, ""
+	if f.brotli || f.gzip {
 		header.Set("Vary", "Accept-Encoding")
-		body, encoding = f.choose(r.Header.Get("Accept-Encoding"))
+		name, encoding = f.choose(r.Header.Get("Accept-Encoding"))
 	}
 	etag := `"` + f.etag + encoding + `"`
 	header.Set("ETag", etag)
@@ -174,21 +186,39 @@ func serveFile(w http.ResponseWriter, r *http.Request, f file) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	if encoding != "" {
-		header.Set("Content-Encoding", encoding)
+	h.sendFile(w, r, name, encoding)
+}
+
+func (h *handler) sendFile(w http.ResponseWriter, r *http.Request, name, encoding string) {
+	content, err := h.root.Open(name)
+	if err != nil { // it was there when the handler was made
+		http.Error(w, "the file cannot be read", http.StatusInternalServerError)
+		return
 	}
-	send(w, r, body)
+	defer content.Close()
+	info, err := content.Stat()
+	if err != nil {
+		http.Error(w, "the file cannot be read", http.StatusInternalServerError)
+		return
+	}
+	if encoding != "" {
+		w.Header().Set("Content-Encoding", encoding)
+	}
+	w.Header().Set("Content-Length", strconv.FormatInt(info.Size(), 10))
+	if r.Method != http.MethodHead {
+		_, _ = io.Copy(w, content) // a client that went away is no error of this side
+	}
 }
 
 // choose picks the smallest form that the client takes.
-func (f file) choose(accepted string) (body []byte, encoding string) {
-	if f.brotli != nil && accepts(accepted, "br") {
-		return f.brotli, "br"
+func (f file) choose(accepted string) (name, encoding string) {
+	if f.brotli && accepts(accepted, "br") {
+		return f.name + ".br", "br"
 	}
-	if f.gzip != nil && accepts(accepted, "gzip") {
-		return f.gzip, "gzip"
+	if f.gzip && accepts(accepted, "gzip") {
+		return f.name + ".gz", "gzip"
 	}
-	return f.plain, ""
+	return f.name, ""
 }
 
 // accepts reads an Accept-Encoding header (RFC 9110, 12.5.3) as far as naming a coding, or refusing it by q=0, goes.
