@@ -1,0 +1,185 @@
+package instance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+const (
+	updatePath  = "/admin/config-update"
+	infoPath    = "/admin/instance-info"
+	versionPath = "/admin/config-version"
+)
+
+// Target is an instance to call.
+type Target struct {
+	ID    string
+	URL   string // as ParseURL gives it
+	Token Token  // sent as Bearer; none: no Authorization header
+	TLS   TLS
+}
+
+// Update is a document for an instance. Config is its exact text, one JSON value
+// as package document compacts it; it is sent as it is, is not checked again and
+// must not be changed before the call returns.
+type Update struct {
+	Type    string
+	Config  []byte
+	Version string
+}
+
+// Update sends a document, and returns when the instance has taken it. The call
+// is idempotent: where a kept connection turns out to be closed it is sent
+// again. An error is an *Error, or that of ctx when it was cancelled.
+func (c *Caller) Update(ctx context.Context, t Target, u Update) (Answer, error) {
+	body, err := newBody(u)
+	if err != nil {
+		return Answer{}, badSettings(err)
+	}
+	o, err := c.call(ctx, t, http.MethodPost, updatePath, body)
+	if err != nil {
+		return Answer{}, err
+	}
+	text := func(name string) string { return clean(o.text(name), maxField, t.Token) }
+	return Answer{text("instance_id"), text("version"), text("timestamp"), clean(o.text("details"), maxMessage, t.Token)}, nil
+}
+
+// Versions asks for the version hash of every type. Errors are those of Update.
+func (c *Caller) Versions(ctx context.Context, t Target) (Versions, error) {
+	o, err := c.call(ctx, t, http.MethodGet, versionPath, nil)
+	if err != nil {
+		return Versions{}, err
+	}
+	return versionsOf(o, t.Token), nil
+}
+
+// Info asks an instance about itself. Errors are those of Update.
+func (c *Caller) Info(ctx context.Context, t Target) (Info, error) {
+	o, err := c.call(ctx, t, http.MethodGet, infoPath, nil)
+	if err != nil {
+		return Info{}, err
+	}
+	return infoOf(o, t.Token), nil
+}
+
+// Open gives the endpoints that answer to anybody: those of info and version
+// that do so without the token and without the client certificate. An error
+// means that it could not be found out.
+func (c *Caller) Open(ctx context.Context, t Target) ([]string, error) {
+	t.Token, t.TLS.Certificate, t.TLS.Key = Token{}, "", Token{}
+	var open []string
+	for _, path := range []string{infoPath, versionPath} {
+		_, err := c.call(ctx, t, http.MethodGet, path, nil)
+		var e *Error
+		switch {
+		case err == nil:
+			open = append(open, path)
+		case !errors.As(err, &e) || e.Status == 0 && !e.handshake:
+			return nil, err
+		}
+	}
+	return open, nil
+}
+
+// call makes one request and judges its answer.
+func (c *Caller) call(ctx context.Context, t Target, method, path string, body *body) (object, error) {
+	request, transport, err := c.prepare(ctx, t, method, path, body)
+	if err != nil {
+		return nil, badSettings(err)
+	}
+	limited, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	end, _ := limited.Deadline() // the earlier of the two
+	within := time.Until(end).Round(time.Millisecond)
+	// The transport itself, without http.Client: no redirects, no cookies.
+	response, err := transport.RoundTrip(request.WithContext(limited))
+	if err != nil {
+		return nil, failure(ctx, err, within, t.Token)
+	}
+	defer response.Body.Close()
+	r := reply{status: response.StatusCode, header: response.Header}
+	r.body, err = io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	if err != nil {
+		return nil, failure(ctx, fmt.Errorf("the connection ended within the answer: %w", err), within, t.Token)
+	}
+	if len(r.body) > maxBody {
+		r.body, r.cut = r.body[:maxBody], true
+	}
+	return judge(r, method == http.MethodPost, t.Token)
+}
+
+func (c *Caller) prepare(ctx context.Context, t Target, method, path string, body *body) (*http.Request, *http.Transport, error) {
+	base, err := ParseURL(t.URL)
+	if err != nil {
+		return nil, nil, err
+	}
+	transport, err := c.transport(t.TLS)
+	if err != nil {
+		return nil, nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, base+path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("User-Agent", "drover")
+	if !t.Token.IsZero() {
+		if err := ValidToken(t.Token.reveal()); err != nil {
+			return nil, nil, err
+		}
+		request.Header.Set("Authorization", "Bearer "+t.Token.reveal())
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+		// Not sent; it tells net/http that the request may be repeated when a kept
+		// connection turns out to be closed, which many services do after 5 s.
+		request.Header["Idempotency-Key"] = nil
+		request.ContentLength, request.GetBody = body.size(), body.open
+		if request.Body, err = body.open(); err != nil {
+			return nil, nil, err
+		}
+	}
+	return request, transport, nil
+}
+
+func badSettings(err error) error {
+	return &Error{Code: CodeBadSettings, Message: clean(err.Error(), maxMessage)}
+}
+
+// body is a request whose document is shared, not copied: 500 calls at once hold
+// it once.
+type body struct{ head, config, tail []byte }
+
+func newBody(u Update) (*body, error) {
+	if len(u.Config) == 0 {
+		return nil, errors.New("there is no content to send")
+	}
+	target, err := jsontext.AppendQuote(nil, u.Type)
+	if err != nil {
+		return nil, fmt.Errorf("the type of the update: %w", err)
+	}
+	version, err := jsontext.AppendQuote(nil, u.Version)
+	if err != nil {
+		return nil, fmt.Errorf("the version of the update: %w", err)
+	}
+	return &body{
+		head:   bytes.Join([][]byte{[]byte(`{"type":`), target, []byte(`,"config":`)}, nil),
+		config: u.Config,
+		tail:   bytes.Join([][]byte{[]byte(`,"version":`), version, []byte(`,"source":"drover"}`)}, nil),
+	}, nil
+}
+
+func (b *body) size() int64 { return int64(len(b.head) + len(b.config) + len(b.tail)) }
+
+func (b *body) open() (io.ReadCloser, error) {
+	parts := net.Buffers{b.head, b.config, b.tail}
+	return io.NopCloser(&parts), nil
+}
