@@ -61,6 +61,9 @@ func (c *core) propose(ctx context.Context, cmd fsm.Command) (fsm.Result, error)
 	if c.local().full && !essential(cmd) {
 		return fsm.Result{}, ErrDiskFull
 	}
+	if err := c.store.Knows(cmd.Body.Kind()); err != nil {
+		return fsm.Result{}, err // an older peer would have to stop at such an entry
+	}
 	entry, err := fsm.Encode(cmd)
 	if err != nil {
 		return fsm.Result{}, err

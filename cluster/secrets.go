@@ -62,7 +62,7 @@ func (t trust) authority() (*ca.Authority, error) {
 // newSecrets makes the secrets of a new cluster, sealed, and the command that
 // creates it.
 func newSecrets(key ca.SealKey, authority *ca.Authority, id, name string) (fsm.CreateCluster, []byte, error) {
-	create := fsm.CreateCluster{ID: id, Name: name, CA: authority.Certificate(), Sealed: map[string][]byte{}}
+	create := fsm.CreateCluster{ID: id, Name: name, CA: authority.Certificate(), Sealed: map[string][]byte{}, Feature: fsm.FeatureLevel}
 	caKey, err := authority.Key()
 	if err != nil {
 		return create, nil, fmt.Errorf("encode the key of the authority: %w", err)

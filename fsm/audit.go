@@ -150,6 +150,29 @@ func describeFleet(body Body) (action, object, detail string) {
 	case RemoveToken:
 		return "token.remove", b.ID, ""
 	}
+	return describeInstances(body)
+}
+
+func describeInstances(body Body) (action, object, detail string) {
+	switch b := body.(type) {
+	case PutInstance:
+		action = "instance.set"
+		if b.Create {
+			action = "instance.add"
+		}
+		if b.URL != nil {
+			detail = bounded(*b.URL, 400)
+		}
+		return action, b.ID, detail
+	case PutDiscovery:
+		return "discovery.add", b.Discovery.ID, bounded(b.Discovery.Type+" "+b.Discovery.Config, 400)
+	case RemoveDiscovery:
+		return "discovery.remove", b.ID, ""
+	case Discovered:
+		return "discovery.found", b.ID, fmt.Sprintf("%d instances", len(b.Found))
+	case DiscardDeadLetters:
+		return "deadletter.discard", bounded(strings.Join(b.Nodes, ", "), 400), fmt.Sprintf("%d nodes", len(b.Nodes))
+	}
 	return "", "", ""
 }
 

@@ -11,7 +11,7 @@ import (
 // FeatureLevel is the highest level that this build can apply. A command that
 // needs a level above the cluster's is refused until the leader has raised it,
 // which it does when every member reports it.
-const FeatureLevel = 1
+const FeatureLevel = 2
 
 // Kind is the persisted number of a command. Numbers are never reused.
 type Kind uint16
@@ -177,6 +177,16 @@ func decodeBody(kind Kind, raw []byte) (Body, error) {
 		return decodeAs[RemoveToken](raw)
 	case 40:
 		return decodeAs[Note](raw)
+	case 50:
+		return decodeAs[PutInstance](raw)
+	case 51:
+		return decodeAs[PutDiscovery](raw)
+	case 52:
+		return decodeAs[RemoveDiscovery](raw)
+	case 53:
+		return decodeAs[Discovered](raw)
+	case 54:
+		return decodeAs[DiscardDeadLetters](raw)
 	}
 	return nil, fmt.Errorf("%w: command %d is unknown; this peer must be upgraded before it can go on", ErrUnknownCommand, kind)
 }

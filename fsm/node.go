@@ -13,20 +13,18 @@ import (
 type Node struct {
 	ID           string            `cbor:"1,keyasint"`
 	Ordinal      uint32            `cbor:"2,keyasint"` // dense, never reused
-	Kind         string            `cbor:"3,keyasint"` // agent
+	Kind         string            `cbor:"3,keyasint"` // agent or instance
 	Labels       map[string]string `cbor:"4,keyasint,omitempty"`
 	Facts        map[string]string `cbor:"5,keyasint,omitempty"`
 	PublicKey    []byte            `cbor:"6,keyasint,omitempty"` // Ed25519, 32 bytes
 	Enrolled     int64             `cbor:"7,keyasint"`
 	AgentVersion string            `cbor:"8,keyasint,omitempty"`
+	Instance     *Instance         `cbor:"9,keyasint,omitempty"` // nil for an agent
 	audience     *Audience
 }
 
 // KindAgent is a node that holds a WebSocket to a peer.
 const KindAgent = "agent"
-
-// accepts tells whether a node takes a target: agents take all.
-func (n *Node) accepts(string) bool { return true }
 
 // EnrollToken lets nodes register their public keys.
 type EnrollToken struct {
@@ -64,10 +62,12 @@ type RemoveNode struct {
 }
 
 // RetryNodes forgets refusals and attempts, so that nodes are sent what is
-// desired again. With Resync set the nodes are also asked what they hold.
+// desired again. With Resync set the nodes are also asked what they hold, and
+// instances are pushed what they should: all of it, or the documents named.
 type RetryNodes struct {
-	Nodes  []string `cbor:"1,keyasint"`
-	Resync bool     `cbor:"2,keyasint,omitempty"`
+	Nodes     []string `cbor:"1,keyasint"`
+	Resync    bool     `cbor:"2,keyasint,omitempty"`
+	Documents []string `cbor:"3,keyasint,omitempty"`
 }
 
 // Kind is the persisted number of the command.
@@ -162,6 +162,9 @@ func (s *State) addNode(n *Node) error {
 	}
 	s.byOrdinal = append(s.byOrdinal, n)
 	s.rows = append(s.rows, &Row{Since: s.index, Confirmed: true})
+	if n.Instance != nil {
+		s.instances = append(s.instances, n.Ordinal)
+	}
 	n = s.placeNode(n, bindings)
 	s.eventNode(n.Ordinal)
 	s.mix(uint64(n.Ordinal), sumWord(n.audience.ID))
@@ -188,17 +191,7 @@ func (s *State) applyLabelNode(c LabelNode) error {
 	if err := selector.ValidLabels(next.Labels); err != nil {
 		return &Error{Code: CodeInvalid, Pointer: "/labels", Message: err.Error()}
 	}
-	bindings, err := s.bind(&next)
-	if err != nil {
-		return err
-	}
-	plan := &bindingPlan{moves: []move{{&next, bindings}}}
-	if err := s.checkSizes(plan); err != nil {
-		return err
-	}
-	s.rebind(plan)
-	s.eventNode(n.Ordinal)
-	return nil
+	return s.replaceNode(&next)
 }
 
 func (s *State) applyRemoveNode(c RemoveNode) error {
@@ -209,6 +202,7 @@ func (s *State) applyRemoveNode(c RemoveNode) error {
 	s.leaveAudience(n)
 	delete(s.nodes, n.ID)
 	delete(s.refusing, n.Ordinal)
+	s.instances = slices.DeleteFunc(s.instances, func(ord uint32) bool { return ord == n.Ordinal })
 	s.byOrdinal[n.Ordinal], s.rows[n.Ordinal] = nil, nil
 	s.event(Event{Kind: EventNode, Nodes: []uint32{n.Ordinal}, Removed: n.ID})
 	return nil
@@ -223,9 +217,17 @@ func (s *State) applyRetryNodes(c RetryNodes) (Outcome, error) {
 		}
 		before := s.Wanted(n.Ordinal).Sum
 		row := *s.rows[n.Ordinal]
-		row.Refused, row.Attempts, row.Stuck, row.Failure = nil, 0, 0, nil
+		row.Refused, row.Attempts, row.Stuck, row.Failure, row.Discarded = nil, 0, 0, nil, 0
+		if row.Drift != nil {
+			row.Drift = &Drift{Targets: row.Drift.Targets, Released: true}
+		}
 		if c.Resync {
 			row.Resync = s.index
+		}
+		if c.Resync && n.Instance != nil {
+			in := row.instance()
+			in.Only = c.Documents
+			row.Instance = &in
 		}
 		s.putRow(n.Ordinal, &row)
 		s.noteWanted(n.Ordinal, before)

@@ -6,9 +6,10 @@ import "fmt"
 type CreateCluster struct {
 	ID       string            `cbor:"1,keyasint"` // random, unique for ever
 	Name     string            `cbor:"2,keyasint"`
-	CA       []byte            `cbor:"3,keyasint"` // trust bundle, PEM
-	Sealed   map[string][]byte `cbor:"4,keyasint"` // secrets of the cluster, sealed with the key file: "ca", "signing", "gossip"
-	SignKeys [][]byte          `cbor:"5,keyasint"` // Ed25519 public keys that sign updates, 32 bytes each
+	CA       []byte            `cbor:"3,keyasint"`           // trust bundle, PEM
+	Sealed   map[string][]byte `cbor:"4,keyasint"`           // secrets of the cluster, sealed with the key file: "ca", "signing", "gossip"
+	SignKeys [][]byte          `cbor:"5,keyasint"`           // Ed25519 public keys that sign updates, 32 bytes each
+	Feature  uint64            `cbor:"6,keyasint,omitempty"` // the level to begin with; 0 is 1
 }
 
 // PutPeer registers a peer or changes what is known of it.
@@ -89,7 +90,7 @@ func (s *State) applyCreateCluster(c CreateCluster) error {
 	if s.cluster != nil {
 		return errorf(CodeConflict, "this log already belongs to cluster %q", s.cluster.Name)
 	}
-	s.cluster = &Cluster{ID: c.ID, Name: c.Name, Epoch: 1, CA: c.CA, Sealed: c.Sealed, SignKeys: c.SignKeys, Feature: 1}
+	s.cluster = &Cluster{ID: c.ID, Name: c.Name, Epoch: 1, CA: c.CA, Sealed: c.Sealed, SignKeys: c.SignKeys, Feature: max(1, c.Feature)}
 	return nil
 }
 

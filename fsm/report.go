@@ -15,6 +15,8 @@ type Reports struct {
 	Closed []Closed   `cbor:"2,keyasint,omitempty"`
 	Single []Report   `cbor:"3,keyasint,omitempty"`
 	Acks   []AckGroup `cbor:"4,keyasint,omitempty"`
+	// Unreachable are instances that the peer could not call.
+	Unreachable []Unreachable `cbor:"5,keyasint,omitempty"`
 }
 
 // Kind is the persisted number of the command.
@@ -39,6 +41,8 @@ type Report struct {
 	Versions  []DocVersion `cbor:"8,keyasint,omitempty"` // of the update that this confirms
 	Tried     *Position    `cbor:"9,keyasint,omitempty"` // set for an error that counts
 	Problems  []Problem    `cbor:"10,keyasint,omitempty"`
+	Observed  *Observed    `cbor:"11,keyasint,omitempty"` // of an instance, where it changed
+	Drifted   []string     `cbor:"12,keyasint,omitempty"` // targets that somebody changed on the node, sorted
 }
 
 // Open begins a session.
@@ -88,6 +92,9 @@ func (s *State) applyReports(c Reports) error {
 	// Last: what a session said before it ended still counts.
 	for _, cl := range c.Closed {
 		s.applyClosed(cl)
+	}
+	for _, u := range c.Unreachable {
+		s.applyUnreachable(c.Peer, u)
 	}
 	return nil
 }
@@ -164,6 +171,8 @@ func (s *State) applyReport(r report) {
 	next.Session.Seq = r.Seq
 	next.Known, next.Reported, next.At, next.Confirmed = true, r.Manifest, r.At, r.Confirmed
 	s.accept(r, row, &next)
+	s.noteDrift(r, &next)
+	next.observe(r)
 	s.putRow(r.Node, &next)
 	s.noteWanted(r.Node, before)
 	if r.Tried != nil {

@@ -74,7 +74,7 @@ func (t *tableReader) item() error {
 	}
 	t.items++
 	switch {
-	case table <= tableToken || table == tableEnrollToken:
+	case table <= tableToken || table == tableEnrollToken || table == tableDiscovery:
 		return t.membershipItem(table)
 	case table <= tableRevision:
 		return t.catalogItem(table)
@@ -116,6 +116,8 @@ func (t *tableReader) membershipItem(table int) error {
 		return row(t, func(l *Login) { s.logins[l.ID] = l })
 	case tableToken:
 		return row(t, func(k *Token) { s.tokens[k.ID] = k })
+	case tableDiscovery:
+		return row(t, func(d *Discovery) { s.discoveries[d.ID] = d })
 	case tableEnrollToken:
 		return row(t, func(k *EnrollToken) { s.enrollTokens[k.ID] = k })
 	}
@@ -234,6 +236,9 @@ func (t *tableReader) derive() error {
 			return err
 		}
 		s.placeNode(n, bindings)
+		if n.Instance != nil {
+			s.instances = append(s.instances, n.Ordinal)
+		}
 	}
 	for id, since := range t.audiences {
 		if a := s.audiences[id]; a != nil {

@@ -5,21 +5,29 @@ import "slices"
 // Row is what is known of the delivery to one node. Status and counts are
 // derived from it; nothing is stored per push.
 type Row struct {
-	Session   Session    `cbor:"1,keyasint"`
-	Connected bool       `cbor:"2,keyasint,omitempty"`
-	Known     bool       `cbor:"3,keyasint,omitempty"` // it has reported at least once
-	Reported  Sum        `cbor:"4,keyasint"`           // manifest that it holds
-	At        Position   `cbor:"5,keyasint"`           // highest (epoch, index) that it accepted
-	Confirmed bool       `cbor:"6,keyasint,omitempty"`
-	Accepted  *Versions  `cbor:"-"` // what it last accepted; shared, see snapshot.go
+	Session   Session   `cbor:"1,keyasint"`
+	Connected bool      `cbor:"2,keyasint,omitempty"`
+	Known     bool      `cbor:"3,keyasint,omitempty"` // it has reported at least once
+	Reported  Sum       `cbor:"4,keyasint"`           // manifest that it holds
+	At        Position  `cbor:"5,keyasint"`           // highest (epoch, index) that it accepted
+	Confirmed bool      `cbor:"6,keyasint,omitempty"`
+	Accepted  *Versions `cbor:"-"`                     // what it last accepted; shared, see snapshot.go
+	Since     uint64    `cbor:"11,keyasint,omitempty"` // see State.Since
+	Resync    uint64    `cbor:"14,keyasint,omitempty"` // index at which a person asked for a resync
+	Trouble
+	Instance *InstanceRow `cbor:"15,keyasint,omitempty"` // nil for an agent
+	fallen   *Manifest    // what is wanted instead, where something was refused
+}
+
+// Trouble is what went wrong on a node, zero for nearly all of them.
+type Trouble struct {
 	Refused   []Refusal  `cbor:"8,keyasint,omitempty"`
 	Attempts  int        `cbor:"9,keyasint,omitempty"`
 	TriedAt   uint64     `cbor:"10,keyasint,omitempty"` // the Since that Attempts counts for
-	Since     uint64     `cbor:"11,keyasint,omitempty"` // see State.Since
 	Stuck     uint64     `cbor:"12,keyasint,omitempty"` // 1 + the Since at which nothing was left to fall back to
 	Failure   *NodeError `cbor:"13,keyasint,omitempty"` // the last error that counted
-	Resync    uint64     `cbor:"14,keyasint,omitempty"` // index at which a person asked for a resync
-	fallen    *Manifest  // what is wanted instead, where something was refused
+	Drift     *Drift     `cbor:"16,keyasint,omitempty"`
+	Discarded uint64     `cbor:"17,keyasint,omitempty"` // 1 + the Since at which a person discarded the dead letter
 }
 
 // Session is the connection that a node's reports come from. A peer makes the
@@ -87,6 +95,8 @@ func (s *State) Status(ord uint32) Status {
 		return Acked
 	case s.Attempts(ord) > 0:
 		return Retrying
+	case s.DriftHeld(ord, s.now):
+		return Pending
 	}
 	return InFlight
 }

@@ -50,6 +50,7 @@ const (
 	tableOnce        = 21
 	tableRequests    = 22
 	tableEnd         = 23
+	tableDiscovery   = 24
 )
 
 type headRow struct {
@@ -107,7 +108,8 @@ func (t *Store) Snapshot() *Snapshot {
 	for _, id := range slices.SortedFunc(maps.Keys(s.audiences), compareSums) {
 		snap.audiences = append(snap.audiences, audienceRow{id, s.audiences[id].Since})
 	}
-	s.audiences, s.byDocument, s.refusing, s.nodes = nil, nil, nil, nil
+	s.discoveries = maps.Clone(s.discoveries)
+	s.audiences, s.byDocument, s.refusing, s.nodes, s.instances = nil, nil, nil, nil, nil
 	return snap
 }
 
@@ -173,6 +175,7 @@ func (n *Snapshot) writeTables(out *tableWriter) {
 	putAll(out, tableToken, s.tokens)
 	putAll(out, tableDocument, s.documents)
 	putAll(out, tableEnrollToken, s.enrollTokens)
+	putAll(out, tableDiscovery, s.discoveries)
 	for _, sum := range slices.SortedFunc(maps.Keys(s.blobs), compareSums) {
 		out.put(tableBlob, keyed[Sum, *Blob]{sum, s.blobs[sum]})
 	}

@@ -67,6 +67,8 @@ type fleet struct {
 	byDocument   map[string]map[Sum]*Audience // audiences that a document reaches
 	refusing     map[uint32]struct{}          // ordinals of rows with a refusal
 	enrollTokens map[string]*EnrollToken
+	instances    []uint32 // ordinals of the nodes that are called over HTTP, ascending
+	discoveries  map[string]*Discovery
 }
 
 type history struct {
@@ -86,7 +88,7 @@ func newState() *State {
 	s.documents, s.blobs, s.partial = map[string]*Document{}, map[Sum]*Blob{}, map[Sum]*partialBlob{}
 	s.nodes, s.audiences = map[string]*Node{}, map[Sum]*Audience{}
 	s.byDocument, s.refusing = map[string]map[Sum]*Audience{}, map[uint32]struct{}{}
-	s.enrollTokens = map[string]*EnrollToken{}
+	s.enrollTokens, s.discoveries = map[string]*EnrollToken{}, map[string]*Discovery{}
 	s.pushes, s.once = map[uint64]*Push{}, map[string]*onceRow{}
 	s.requests.seen = map[string]struct{}{}
 	return s

@@ -167,6 +167,9 @@ func (s *State) apply(index, term uint64, c Command, entry []byte) Result {
 	if s.cluster == nil && c.Body.Kind() != (CreateCluster{}).Kind() {
 		return Result{Index: index, Err: errorf(CodeConflict, "the log has no cluster yet")}
 	}
+	if err := s.knows(c.Body.Kind()); err != nil {
+		return Result{Index: index, Err: err}
+	}
 	if c.Term != 0 && c.Term != term {
 		return Result{Index: index, Err: errorf(CodeFenced, "decided in term %d, but the term is %d", c.Term, term)}
 	}
@@ -188,6 +191,23 @@ func (s *State) apply(index, term uint64, c Command, entry []byte) Result {
 	}
 	s.mix(out.Revision, uint64(len(out.Edits)), xxhash.Sum64String(Code(err)))
 	return Result{Index: index, Outcome: out, Err: err}
+}
+
+// Knows refuses a kind of command that not every peer can apply yet.
+func (t *Store) Knows(kind Kind) (err error) {
+	t.View(func(s *State) { err = s.knows(kind) })
+	return err
+}
+
+func (s *State) knows(kind Kind) error {
+	need := uint64(1)
+	if kind >= (PutInstance{}).Kind() {
+		need = featureInstances
+	}
+	if s.cluster == nil || s.cluster.Feature >= need {
+		return nil
+	}
+	return errorf(CodeNoFeature, "the controllers can do this when all of them have been upgraded (feature level %d of %d); see drover cluster status", s.cluster.Feature, need)
 }
 
 // dispatch is the switch over commands: one applyX each.
@@ -250,6 +270,24 @@ func (s *State) dispatchFleet(c Command) (out Outcome, err error) {
 		err = s.applyCreateToken(b)
 	case RemoveToken:
 		err = s.applyRemoveToken(b)
+	default:
+		return s.dispatchInstances(c)
+	}
+	return out, err
+}
+
+func (s *State) dispatchInstances(c Command) (out Outcome, err error) {
+	switch b := c.Body.(type) {
+	case PutInstance:
+		out, err = s.applyPutInstance(b)
+	case PutDiscovery:
+		out, err = s.applyPutDiscovery(b)
+	case RemoveDiscovery:
+		err = s.applyRemoveDiscovery(b)
+	case Discovered:
+		out, err = s.applyDiscovered(b)
+	case DiscardDeadLetters:
+		out, err = s.applyDiscardDeadLetters(b)
 	default:
 		err = fmt.Errorf("%w: %T", ErrUnknownCommand, c.Body)
 	}
