@@ -37,8 +37,9 @@ ui/dist/index.html: ui/node_modules/.package-lock.json $(UI_SOURCES)
 	cd ui && npm run build
 
 # The real clusters of test/e2e come last and alone: with short election time-outs they measure how long
-# a failure lasts, not how busy the machine is. The race detector needs a C compiler, the browser test a Chromium. That the Go files are formatted is
-# checked by internal/archtest.
+# a failure lasts, not how busy the machine is. The race detector needs a C compiler, the browser test a
+# Chromium; instances are real services on Python's FastAPI, the benchmark's coordinator uses its httpx.
+# That the Go files are formatted is checked by internal/archtest.
 test: need-for-test ui
 	cd ui && npm test
 	go vet ./...
@@ -48,7 +49,7 @@ test: need-for-test ui
 
 .PHONY: need-for-test
 need-for-test:
-	scripts/need go node npm gcc chromium
+	scripts/need go node npm gcc chromium python3-fastapi python3-uvicorn python3-httpx
 
 # The linters have a go.mod of their own, so that they add nothing to Drover's.
 lint:
@@ -60,5 +61,6 @@ demo: build
 
 # The benchmark has a go.mod of its own, too. It runs the programs as they are shipped.
 bench: build
+	scripts/need python3-httpx
 	cd bench && $(GO_BUILD) -o ../bin/drover-bench .
 	bin/drover-bench -bin bin $(BENCH)
