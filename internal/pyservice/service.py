@@ -30,7 +30,7 @@ except ImportError as e:
 
 VERSION = "1.4.0"
 NEEDS = {"webhooks": ("module", "chain"), "connections": ("type",)}  # one of these in each entry
-PLACEHOLDER = re.compile(r"\{\$([A-Za-z_][A-Za-z0-9_]*)(?::([^{}]*))?\}")
+PLACEHOLDER = re.compile(r"\{\$(\w+)(?::([^}]*))?\}")
 
 
 class Refused(Exception):
