@@ -120,11 +120,11 @@ func (a *api) none(ctx context.Context, peer, query string) (bool, error) {
 }
 
 // enrollToken makes a token for so many nodes.
-func (a *api) enrollToken(ctx context.Context, peer string, uses int) (string, error) {
+func (a *api) enrollToken(ctx context.Context, peer string, uses int, labels map[string]string) (string, error) {
 	var t struct {
 		Token string `json:"token"`
 	}
-	body, err := json.Marshal(map[string]any{"uses": uses, "expires": "1h", "labels": map[string]string{"bench": "node"}})
+	body, err := json.Marshal(map[string]any{"uses": uses, "expires": "1h", "labels": labels})
 	if err != nil {
 		return "", err
 	}

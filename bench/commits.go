@@ -40,12 +40,12 @@ func measureCommits(ctx context.Context, o options, out *report) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, n := range o.writers {
+	for _, n := range o.commits.writers {
 		for _, to := range []struct {
 			name  string
 			peers []string
 		}{{"all", c.urls()}, {"leader", c.urls()[lead : lead+1]}} {
-			r, err := write(ctx, c, to.peers, n, o.write)
+			r, err := write(ctx, c, to.peers, n, o.commits.time)
 			if err != nil {
 				return err
 			}
@@ -174,7 +174,7 @@ func quantile(values []float64, q float64) float64 {
 // long it takes until a client that goes on trying has its next commit.
 func killLeaders(ctx context.Context, o options, c *cluster, out *report) error {
 	var took []float64
-	for i := range o.kills {
+	for i := range o.commits.kills {
 		lead, _, err := c.leader(ctx)
 		if err != nil {
 			return err

@@ -30,6 +30,8 @@ func start() error {
 			return floor.Run(proc.NewParent())
 		case "fleet":
 			return fleet.Run(ctx, proc.NewParent())
+		case "plot":
+			return plotFile(os.Args[2:])
 		}
 	}
 	o, err := parse(os.Args[1:])
@@ -62,7 +64,7 @@ func run(ctx context.Context, o options) (err error) {
 		name string
 		do   func(context.Context, options, *report) error
 	}{
-		{"commits", measureCommits}, {"pairs", measurePairs}, {"tls", measureTLS},
+		{"commits", measureCommits}, {"pairs", measurePairs}, {"tls", measureTLS}, {"growth", measureGrowth},
 	} {
 		if !o.wants(m.name) {
 			continue

@@ -24,17 +24,23 @@ type options struct {
 	bytes   int    // of the document
 	perProc int    // clients of a process
 	tlsAt   int    // number of nodes over TLS
-	kills   int    // of the leader
-	writers []int  // numbers of writers
-	write   time.Duration
+	commits commitOptions
 	rest    time.Duration // until memory is read a second time
 	only    []string
 	limit   time.Duration
 	keep    bool
+	growth  growthOptions
+}
+
+// commitOptions are the flags of commits and kills.
+type commitOptions struct {
+	kills   int   // of the leader
+	writers []int // numbers of writers
+	time    time.Duration
 }
 
 // parts are the measurements, as -only names them.
-func parts() []string { return []string{"commits", "kill", "pairs", "storm", "tls"} }
+func parts() []string { return []string{"commits", "kill", "pairs", "storm", "tls", "growth"} }
 
 func parse(args []string) (options, error) {
 	o := options{}
@@ -47,12 +53,15 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.bytes, "bytes", 10<<10, "size of the document in `bytes`")
 	f.IntVar(&o.perProc, "per-process", 5000, "at most so many clients in a `process`")
 	f.IntVar(&o.tlsAt, "tls", 5000, "`number` of nodes over TLS")
-	f.IntVar(&o.kills, "kills", 10, "`number` of times that the leader is killed")
+	f.IntVar(&o.commits.kills, "kills", 10, "`number` of times that the leader is killed")
 	writers := f.String("writers", "1,64", "`numbers` of writers")
-	f.DurationVar(&o.write, "write", 8*time.Second, "`time` that writers write")
+	f.DurationVar(&o.commits.time, "write", 8*time.Second, "`time` that writers write")
 	f.DurationVar(&o.rest, "rest", 150*time.Second, "`time` of rest before memory is read a second time; 0 leaves that out")
-	only := f.String("only", "", "only these `measurements`: "+strings.Join(parts(), ", "))
+	only := f.String("only", "", "only these `measurements`: "+strings.Join(parts(), ", ")+" (default: all but growth)")
 	f.DurationVar(&o.limit, "limit", 30*time.Minute, "`time` after which the whole run ends")
+	f.IntVar(&o.growth.base, "base", 2000, "`number` of nodes from which everything else grows")
+	f.StringVar(&o.growth.plots, "plots", "", "`folder` to draw the growth into, as SVG")
+	sweeps := f.String("sweeps", defaultSweeps, "what shall `grow`, and to which numbers")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -63,11 +72,14 @@ func parse(args []string) (options, error) {
 	if o.nodes, err = numbers("n", *nodes); err != nil {
 		return o, err
 	}
-	if o.writers, err = numbers("writers", *writers); err != nil {
+	if o.commits.writers, err = numbers("writers", *writers); err != nil {
 		return o, err
 	}
 	if *only != "" {
 		o.only = strings.Split(*only, ",")
+	}
+	if o.growth.sweeps, err = parseSweeps(*sweeps); err != nil {
+		return o, err
 	}
 	return o, o.places()
 }
@@ -106,10 +118,24 @@ func (o *options) places() error {
 	return os.MkdirAll(o.dir, 0o700)
 }
 
-func (o options) wants(part string) bool { return len(o.only) == 0 || slices.Contains(o.only, part) }
+func (o options) wants(part string) bool {
+	return len(o.only) == 0 && part != "growth" || slices.Contains(o.only, part)
+}
 
 // most is the largest number of nodes of the run.
-func (o options) most() int { return max(o.nodes[len(o.nodes)-1], o.tlsAt) }
+func (o options) most() int {
+	most := 0
+	if o.wants("pairs") {
+		most = o.nodes[len(o.nodes)-1]
+	}
+	if o.wants("tls") {
+		most = max(most, o.tlsAt)
+	}
+	if o.wants("growth") {
+		most = max(most, o.growth.most())
+	}
+	return most
+}
 
 // check says in one line why this machine cannot do what was asked.
 func (o options) check() error {
@@ -126,12 +152,14 @@ func (o options) check() error {
 		return err
 	}
 	if need := uint64(o.most() + 500); files < need {
-		return fmt.Errorf("%d nodes need processes with %d open files, and the hard limit is %d: raise it (ulimit -Hn), or give smaller numbers with -n and -tls", o.most(), need, files)
+		return fmt.Errorf("%d nodes need processes with %d open files, and the hard limit is %d: raise it (ulimit -Hn), or give smaller numbers with -n, -tls and -sweeps", o.most(), need, files)
 	}
 	switch {
 	case o.bytes < 512 || o.bytes > 1<<20:
 		return errors.New("-bytes: use 512 to 1048576")
-	case o.pairs < 1, o.perProc < 1, o.kills < 0, o.write <= 0:
+	case o.growth.base < 1:
+		return errors.New("-base is above zero")
+	case o.pairs < 1, o.perProc < 1, o.commits.kills < 0, o.commits.time <= 0:
 		return errors.New("-pairs, -per-process, -kills and -write are above zero")
 	}
 	return nil

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 )
 
@@ -88,15 +87,8 @@ func compare(ctx context.Context, o options, out *report, below, above *side, no
 		}
 	}
 	for _, s := range []*side{below, above} {
-		wrong, again, why, err := s.stats()
-		if err != nil {
+		if err := s.sound(out, suffix); err != nil {
 			return err
-		}
-		if wrong > 0 {
-			return fmt.Errorf("%s: %d documents were not what they should be", s.kind, wrong)
-		}
-		if again > 0 {
-			out.say("%s%s: %d connections were made again: %v", s.kind, suffix, again, why)
 		}
 	}
 	return out.pair(nodes, rows[0], rows[1], suffix)
@@ -104,21 +96,28 @@ func compare(ctx context.Context, o options, out *report, below, above *side, no
 
 // idle measures what the controllers use when nothing happens.
 func idle(ctx context.Context, out *report, s *side, suffix string) error {
+	used, err := idleOf(ctx, s)
+	if err != nil {
+		return err
+	}
+	return out.idle(s.nodes, used, suffix)
+}
+
+// idleOf is the processor time that the servers use when nothing happens, in
+// milliseconds a second.
+func idleOf(ctx context.Context, s *side) (float64, error) {
 	const window = 3 * time.Second
 	before, err := cpuOf(s.pids())
 	if err != nil {
-		return err
+		return 0, err
 	}
 	select {
 	case <-time.After(window):
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 	after, err := cpuOf(s.pids())
-	if err != nil {
-		return err
-	}
-	return out.idle(s.nodes, ms(after-before)/window.Seconds(), suffix)
+	return ms(after-before) / window.Seconds(), err
 }
 
 // rest reads memory again when nothing has happened for a while.

@@ -220,6 +220,32 @@ func (r *report) storm(s storm) error {
 	return r.line("storm", s)
 }
 
+// growth tells one value of a sweep.
+func (r *report) growth(p growthPoint) error {
+	floor := ""
+	if p.Floor != nil {
+		floor = fmt.Sprintf(", floor %s ms and %.1f ms", p.Floor.All, p.Floor.CPU)
+	}
+	r.say("%s=%d: t_all %s ms, commit %s ms, server CPU %.1f ms%s; load %s", p.Sweep, p.Value, p.Drover.All, p.Drover.Commit, p.Drover.CPU, floor, p.Load)
+	return r.line("growth", p)
+}
+
+// growthTable prints all sweeps.
+func (r *report) growthTable(points []growthPoint) {
+	w := tabwriter.NewWriter(r.w, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "\nwhat grows\tto\tt_all ms\tcommit ms\tlast confirmed ms\tserver CPU ms\tfloor t_all ms\tfloor CPU ms")
+	for _, p := range points {
+		fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%.0f", p.Sweep, p.Value, p.Drover.All, p.Drover.Commit, p.Drover.Last, p.Drover.CPU)
+		if p.Floor != nil {
+			fmt.Fprintf(w, "\t%s\t%.0f", p.Floor.All, p.Floor.CPU)
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil {
+		r.say("the table: %v", err)
+	}
+}
+
 // figures prints the table, and every figure beside its target.
 func (r *report) figures() error {
 	w := tabwriter.NewWriter(r.w, 0, 4, 2, ' ', 0)
@@ -228,6 +254,9 @@ func (r *report) figures() error {
 		for _, row := range r.rows {
 			fmt.Fprintln(w, row)
 		}
+	}
+	if len(r.found) == 0 {
+		return w.Flush()
 	}
 	fmt.Fprintln(w, "\nfigure\tmust\taim\tmeasured")
 	for _, f := range targets() {

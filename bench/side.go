@@ -31,6 +31,7 @@ type side struct {
 
 	drover  *cluster // or Drover's
 	changes uint64
+	labels  []map[string]string // of the nodes, in turn; nil: all have the same
 }
 
 // name of the document that changes, and the label of the nodes that want it.
@@ -146,32 +147,43 @@ func (s *side) grow(ctx context.Context, to int) error {
 		s.nodes = next
 	}
 	if s.drover == nil {
-		return s.counted()
+		return s.counted(ctx)
 	}
 	return s.inSync(ctx, s.peer(0))
 }
 
 func (s *side) enroll(ctx context.Context, f *proc.Child, count int) error {
-	token, err := s.drover.api.enrollToken(ctx, s.peer(0), count)
-	if err != nil {
+	kinds := s.labels
+	if kinds == nil {
+		kinds = []map[string]string{{"bench": "node"}}
+	}
+	c := proc.Command{Do: "enroll"}
+	for _, labels := range kinds {
+		token, err := s.drover.api.enrollToken(ctx, s.peer(0), count, labels)
+		if err != nil {
+			return err
+		}
+		c.Tokens = append(c.Tokens, token)
+	}
+	if err := f.Tell(c); err != nil {
 		return err
 	}
-	if err := f.Tell(proc.Command{Do: "enroll", Token: token}); err != nil {
-		return err
-	}
-	_, err = f.Await("enroll", 5*time.Minute)
+	_, err := f.Await("enroll", 5*time.Minute)
 	return err
 }
 
-func (s *side) counted() error {
-	if err := s.floor.Tell(proc.Command{Do: "count"}); err != nil {
-		return err
-	}
-	e, err := s.floor.Await("count", time.Minute)
-	if err == nil && e.Count != s.nodes {
-		err = fmt.Errorf("the floor has %d clients, not %d", e.Count, s.nodes)
-	}
-	return err
+// counted waits until the floor has taken in every client: the last one knows
+// that it is connected before the floor has counted it.
+func (s *side) counted(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return until(ctx, 10*time.Millisecond, func() (bool, error) {
+		if err := s.floor.Tell(proc.Command{Do: "count"}); err != nil {
+			return false, err
+		}
+		e, err := s.floor.Await("count", time.Minute)
+		return e.Count == s.nodes, errors.Join(err, fmt.Errorf("the floor has %d clients, not %d", e.Count, s.nodes))
+	})
 }
 
 // inSync waits until every node is connected and holds what it should.
@@ -323,4 +335,20 @@ func (s *side) stats() (wrong, again int, why map[string]int, err error) {
 		}
 	}
 	return wrong, again, why, nil
+}
+
+// sound fails when a client has found something that should not be, and tells
+// which connections were lost.
+func (s *side) sound(out *report, suffix string) error {
+	wrong, again, why, err := s.stats()
+	if err != nil {
+		return err
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%s: %d documents or signatures were not what they should be", s.kind, wrong)
+	}
+	if again > 0 {
+		out.say("%s%s: %d connections were made again: %v", s.kind, suffix, again, why)
+	}
+	return nil
 }

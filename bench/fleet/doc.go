@@ -5,9 +5,9 @@
 // document, take the CRC-32C of the whole document, compare it with the one
 // expected, and confirm. What a real agent does besides (verify a signature,
 // parse, write and sync files, run hooks) it does on a machine of its own; here
-// thousands share one with the servers. So signatures, patches, checksums and
-// manifests are verified with Drover's own code once for each different frame
-// that comes to the process, and not once for each node.
+// thousands share one with the servers. So patches, checksums and manifests are
+// verified with Drover's own code once for each different frame that comes to
+// the process, and not once for each node; signatures, too, after the rounds.
 //
 // It is not an agent: nothing is kept on a disk, and no rule of safety beyond
 // the order of updates is followed. Enrolment is kept, so that the next run

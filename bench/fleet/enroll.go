@@ -56,9 +56,9 @@ func nodeKey(prefix string, number int) ed25519.PrivateKey {
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 
-// enroll registers the nodes that are not registered yet, and returns how many
-// that were.
-func (f *fleet) enroll(ctx context.Context, token string) (int, error) {
+// enroll registers the nodes that are not registered yet, each with the token
+// of its turn, and returns how many that were.
+func (f *fleet) enroll(ctx context.Context, tokens []string) (int, error) {
 	done, err := f.loadEnrolled()
 	if err != nil {
 		return 0, err
@@ -83,7 +83,7 @@ func (f *fleet) enroll(ctx context.Context, token string) (int, error) {
 					web.CloseIdleConnections()
 					web, of = f.httpClient(i), i/perSource
 				}
-				id, err := f.enrollOne(ctx, web, token, i)
+				id, err := f.enrollOne(ctx, web, tokens[i%len(tokens)], i)
 				mu.Lock()
 				if err == nil && f.identity.Cluster == "" {
 					err = f.keepIdentity(id)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/droverhq/drover/bench/load"
 	"github.com/droverhq/drover/bench/proc"
 	"github.com/droverhq/drover/wire"
 )
@@ -49,6 +50,7 @@ type fleet struct {
 	tracker   tracker
 	known     library
 	identity  identity
+	first     []byte // the floor's document, before the first change
 	connected atomic.Int64
 	again     atomic.Int64
 	wrong     atomic.Int64
@@ -76,6 +78,7 @@ func Run(ctx context.Context, parent *proc.Parent) error {
 	}
 	f.buffers.New = func() any { b := make([]byte, 0, 2048); return &b }
 	f.tracker.all = f.setup.To - f.setup.From
+	f.first = load.Document(f.setup.Bytes, load.Value(0))
 	if f.setup.CA != "" {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM([]byte(f.setup.CA)) {
@@ -114,7 +117,10 @@ func Run(ctx context.Context, parent *proc.Parent) error {
 func (f *fleet) do(ctx context.Context, group *sync.WaitGroup, c proc.Command) error {
 	switch c.Do {
 	case "enroll":
-		n, err := f.enroll(ctx, c.Token)
+		if len(c.Tokens) == 0 {
+			return errors.New("to enroll needs a token")
+		}
+		n, err := f.enroll(ctx, c.Tokens)
 		if err != nil {
 			return err
 		}
@@ -122,6 +128,7 @@ func (f *fleet) do(ctx context.Context, group *sync.WaitGroup, c proc.Command) e
 	case "connect":
 		return f.connect(ctx, group, c.Count)
 	case "stats":
+		f.wrong.Add(int64(f.known.checkSignatures(f.identity.pinned)))
 		frame, answer := f.tracker.sizes()
 		f.events <- proc.Event{
 			Kind: "stats", Count: int(f.connected.Load()), Frame: frame, Answer: answer,

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"crypto/ed25519"
-	"errors"
 	"strings"
 	"testing"
 
@@ -56,11 +55,11 @@ func TestAnUpdateIsVerifiedOnceAndSplicedByEach(t *testing.T) {
 	f := &fleet{}
 	nodes := []*node{{fleet: f, holds: nothing()}, {fleet: f, holds: nothing()}}
 	for _, frame := range [][]byte{full, delta} {
-		u, err := f.known.update(c.pinned(), frame)
+		u, err := f.known.update(frame)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := f.known.update(c.pinned(), frame); err != nil || again != u {
+		if again, err := f.known.update(frame); err != nil || again != u {
 			t.Errorf("the same frame is verified again (%v)", err)
 		}
 		for _, n := range nodes {
@@ -81,7 +80,7 @@ func TestAnUpdateIsVerifiedOnceAndSplicedByEach(t *testing.T) {
 	if wrong := f.wrong.Load(); wrong != 0 {
 		t.Errorf("%d checksums were wrong", wrong)
 	}
-	u, err := f.known.update(c.pinned(), full)
+	u, err := f.known.update(full)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -103,13 +102,23 @@ func TestUpdatesThatAreNoneAreFound(t *testing.T) {
 	l := &library{}
 	good := c.frame(empty, manifest, wire.Document{Target: "d", Version: 1, Content: one})
 	other := &controller{t: t, key: ed25519.NewKeyFromSeed([]byte(strings.Repeat("x", ed25519.SeedSize)))}
-	if _, err := l.update(other.pinned(), good); !errors.Is(err, wire.ErrSignature) {
-		t.Errorf("a foreign signature: %v", err)
+	if _, err := l.update(good); err != nil {
+		t.Fatal(err)
 	}
-	if _, err := l.update(c.pinned(), c.frame(empty, empty, wire.Document{Target: "d", Version: 1, Content: one})); err == nil {
+	if wrong := l.checkSignatures(c.pinned()); wrong != 0 {
+		t.Errorf("%d signatures of the controller are none", wrong)
+	}
+	if _, err := l.update(other.frame(empty, manifest, wire.Document{Target: "d", Version: 1, Content: one})); err != nil {
+		t.Fatal(err)
+	}
+	if wrong := l.checkSignatures(c.pinned()); wrong != 1 {
+		t.Errorf("%d foreign signatures were found, want 1", wrong)
+	}
+	if _, err := l.update(c.frame(empty, empty, wire.Document{Target: "d", Version: 1, Content: one})); err == nil {
 		t.Error("a manifest that does not come out is taken")
 	}
-	u, err := l.update(c.pinned(), c.frame(manifest, manifest))
+	unknown, _ := manifestOf(t, load.Document(1024, load.Value(2)))
+	u, err := l.update(c.frame(unknown, manifest))
 	if err != nil || u.problem == nil || u.problem.Code != wire.CodeBaseMismatch {
 		t.Errorf("an unknown base: %+v %v", u, err)
 	}

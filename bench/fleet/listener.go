@@ -29,7 +29,7 @@ type heard struct {
 }
 
 func newListener(f *fleet, number int) *listener {
-	return &listener{fleet: f, number: number, text: load.Document(f.setup.Bytes, load.Value(0))}
+	return &listener{fleet: f, number: number, text: bytes.Clone(f.first)}
 }
 
 func (l *listener) run(ctx context.Context, ready func()) {

@@ -33,10 +33,13 @@ type node struct {
 	answer       []byte
 }
 
-// own is a node's own copy of a document.
+// own is a node's own copy of a document. As long as it has not changed it is
+// not copied, so that thousands of nodes with hundreds of documents fit into
+// one machine.
 type own struct {
 	target string
 	text   []byte
+	shared bool
 }
 
 func newNode(f *fleet, number int) (*node, error) {
@@ -169,7 +172,7 @@ func (n *node) say(ws *websocket.Conn, m wire.Message) error {
 
 // update applies a change to this node's own copies, and confirms it.
 func (n *node) update(ws *websocket.Conn, frame []byte) error {
-	u, err := n.fleet.known.update(n.fleet.identity.pinned, frame)
+	u, err := n.fleet.known.update(frame)
 	if err != nil {
 		return fmt.Errorf("update: %w", err)
 	}
@@ -224,10 +227,13 @@ func (n *node) edit(e edit) {
 		at = len(n.copies)
 		n.copies = append(n.copies, own{target: e.target})
 	}
-	if e.full != nil {
-		n.copies[at].text = bytes.Clone(e.full)
-	} else {
-		n.copies[at].text = e.splice.Apply(n.copies[at].text)
+	switch c := &n.copies[at]; {
+	case e.full != nil:
+		c.text, c.shared = e.full, true
+	case c.shared:
+		c.text, c.shared = e.splice.Apply(bytes.Clone(c.text)), false
+	default:
+		c.text = e.splice.Apply(c.text)
 	}
 	if load.CRC(n.copies[at].text) != e.crc {
 		n.fleet.wrong.Add(1)

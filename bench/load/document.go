@@ -19,16 +19,21 @@ const (
 // same length, so that the size of the document does not change.
 func Value(n uint64) string { return fmt.Sprintf("%012d", n) }
 
-// Document makes a document of about size bytes, as a router might have one.
+// Document makes a document of at most size bytes, and at most a hundred less,
+// as a router might have one.
 func Document(size int, value string) []byte {
 	var b strings.Builder
 	b.WriteString(`{"interfaces":{`)
 	tail := `},"limits":{"burst":64,"` + Key + `":"` + value + `","window":"10s"},"version":7}`
-	for i := 0; b.Len()+len(tail) < size; i++ {
-		if i > 0 {
-			b.WriteByte(',')
+	for i := 0; ; i++ {
+		entry := fmt.Sprintf(`,"if%04d":{"address":"10.%d.%d.1/24","mtu":%d,"description":"uplink %d"}`, i, i/250, i%250, 1400+i%100, i)
+		if i == 0 {
+			entry = entry[1:]
 		}
-		fmt.Fprintf(&b, `"if%04d":{"address":"10.%d.%d.1/24","mtu":%d,"description":"uplink %d"}`, i, i/250, i%250, 1400+i%100, i)
+		if b.Len()+len(entry)+len(tail) > size {
+			break
+		}
+		b.WriteString(entry)
 	}
 	b.WriteString(tail)
 	return []byte(b.String())

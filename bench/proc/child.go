@@ -13,10 +13,9 @@ import (
 
 // Command is a line to a child: what it shall do.
 type Command struct {
-	Do    string `json:"do"`
-	Token string `json:"token,omitempty"`
-	Value string `json:"value,omitempty"`
-	Count int    `json:"count,omitempty"`
+	Do     string   `json:"do"`
+	Tokens []string `json:"tokens,omitempty"`
+	Count  int      `json:"count,omitempty"`
 }
 
 // Event is a line of a child: what has happened. At is the time by the wall
