@@ -65,7 +65,12 @@ func (o object) text(name string) string {
 	case 'n', jsontext.KindInvalid:
 		return ""
 	}
-	return string(value)
+	// Without needless escapes, which could hide a secret from redaction.
+	plain := value.Clone()
+	if err := plain.Canonicalize(); err != nil {
+		return ""
+	}
+	return string(plain)
 }
 
 // inner is a member that is an object.

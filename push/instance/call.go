@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -72,8 +73,9 @@ func (c *Caller) Info(ctx context.Context, t Target) (Info, error) {
 
 // Open gives the endpoints that answer to anybody: those of info and version
 // that do so without the token and without the client certificate. An error
-// means that it could not be found out.
+// means that it could not be found out; ask when Info has just succeeded.
 func (c *Caller) Open(ctx context.Context, t Target) ([]string, error) {
+	withCertificate := t.TLS.Certificate != ""
 	t.Token, t.TLS.Certificate, t.TLS.Key = Token{}, "", Token{}
 	var open []string
 	for _, path := range []string{infoPath, versionPath} {
@@ -82,7 +84,10 @@ func (c *Caller) Open(ctx context.Context, t Target) ([]string, error) {
 		switch {
 		case err == nil:
 			open = append(open, path)
-		case !errors.As(err, &e) || e.Status == 0 && !e.handshake:
+		case errors.As(err, &e) && (e.Status != 0 || withCertificate && e.Code == CodeUnreachable):
+			// Answered with a refusal, or ended the handshake, of which this side may
+			// only see a closed connection.
+		default:
 			return nil, err
 		}
 	}
@@ -99,8 +104,7 @@ func (c *Caller) call(ctx context.Context, t Target, method, path string, body *
 	defer cancel()
 	end, _ := limited.Deadline() // the earlier of the two
 	within := time.Until(end).Round(time.Millisecond)
-	// The transport itself, without http.Client: no redirects, no cookies.
-	response, err := transport.RoundTrip(request.WithContext(limited))
+	response, err := send(limited, transport, request)
 	if err != nil {
 		return nil, failure(ctx, err, within, t.Token)
 	}
@@ -114,6 +118,29 @@ func (c *Caller) call(ctx context.Context, t Target, method, path string, body *
 		r.body, r.cut = r.body[:maxBody], true
 	}
 	return judge(r, method == http.MethodPost, t.Token)
+}
+
+// send goes to the transport itself, without http.Client: no redirects, no
+// cookies. A kept connection may turn out to be closed (many services do so
+// after 5 s, or were started again), which says nothing about the instance: it is
+// tried again until a fresh connection was used. net/http does that as well, but
+// not once it has written a part of a body.
+func send(ctx context.Context, transport *http.Transport, request *http.Request) (*http.Response, error) {
+	var reused bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+	for attempt := 1; ; attempt++ {
+		reused = false
+		// The Body is closed when it fails.
+		response, err := transport.RoundTrip(request.WithContext(ctx))
+		if err == nil || !reused || ctx.Err() != nil || attempt > connsPerHost {
+			return response, err
+		}
+		if request.GetBody != nil {
+			if request.Body, err = request.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
 }
 
 func (c *Caller) prepare(ctx context.Context, t Target, method, path string, body *body) (*http.Request, *http.Transport, error) {
@@ -139,8 +166,7 @@ func (c *Caller) prepare(ctx context.Context, t Target, method, path string, bod
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
-		// Not sent; it tells net/http that the request may be repeated when a kept
-		// connection turns out to be closed, which many services do after 5 s.
+		// Not sent; it tells net/http that the request may be repeated.
 		request.Header["Idempotency-Key"] = nil
 		request.ContentLength, request.GetBody = body.size(), body.open
 		if request.Body, err = body.open(); err != nil {

@@ -5,6 +5,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // Code is what went wrong, in one word that stays.
@@ -44,8 +46,6 @@ type Error struct {
 	RetryAfter time.Duration // what the instance asked for, 0 to 1 h
 	Retryable  bool          // the same call may succeed later
 	Busy       bool          // CodeBusy: it does not count against the content nor the instance
-
-	handshake bool // the instance ended the TLS handshake
 }
 
 func (e *Error) Error() string {
@@ -63,6 +63,7 @@ func clean(text string, limit int, secrets ...Token) string {
 	for _, secret := range secrets {
 		if s := secret.reveal(); s != "" {
 			text = strings.ReplaceAll(text, s, "["+redacted+"]")
+			text = strings.ReplaceAll(text, quoted(s), "["+redacted+"]")
 		}
 	}
 	if len(text) <= limit {
@@ -74,6 +75,15 @@ func clean(text string, limit int, secrets ...Token) string {
 		end--
 	}
 	return text[:end] + more
+}
+
+// quoted is a text as it stands inside a JSON string.
+func quoted(text string) string {
+	q, err := jsontext.AppendQuote(nil, text)
+	if err != nil {
+		return text
+	}
+	return string(q[1 : len(q)-1])
 }
 
 func printable(text string) string {

@@ -17,9 +17,6 @@ import (
 // busyText is what a service says while it reloads, in whatever case.
 const busyText = "reload already in progress"
 
-// remoteAlert is how crypto/tls calls an alert of the other side.
-const remoteAlert = "remote error"
-
 // reply is an HTTP answer, read to the limit.
 type reply struct {
 	status int
@@ -142,7 +139,6 @@ func failure(ctx context.Context, err error, within time.Duration, secret Token)
 		address *addressError
 		dns     *net.DNSError
 		timeout net.Error
-		op      *net.OpError
 	)
 	switch reason, isTLS := tlsReason(err); {
 	case errors.As(err, &address):
@@ -152,7 +148,7 @@ func failure(ctx context.Context, err error, within time.Duration, secret Token)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		e.Code, e.Message = CodeTimeout, fmt.Sprintf("no answer within %s", within)
 	case isTLS:
-		e.Message, e.handshake = "TLS: "+reason, errors.As(err, &op) && op.Op == remoteAlert
+		e.Message = "TLS: " + reason
 	default:
 		e.Message = strings.TrimPrefix(rootText(err), "http: ")
 	}
@@ -182,7 +178,7 @@ func tlsReason(err error) (string, bool) {
 		return "the service does not speak TLS on this port: is it an http URL?", true
 	case errors.As(err, &verify):
 		return verify.Error(), true
-	case errors.As(err, &op) && op.Op == remoteAlert:
+	case errors.As(err, &op) && op.Op == "remote error":
 		return "the service ended the handshake: " + op.Err.Error(), true
 	}
 	return "", false
