@@ -141,7 +141,11 @@ func TestErrorsAreBoundedCleanAndRedacted(t *testing.T) {
 					io.WriteString(w, body)
 				})
 				_, err := newCaller(t, Rules{}).Update(t.Context(), target, webhooks())
-				checkText(t, failureOf(t, err))
+				e := failureOf(t, err)
+				checkText(t, e)
+				if strings.Contains(e.Error(), canary[:8]) {
+					t.Errorf("shows a part of the token: %v", e)
+				}
 			}
 		}
 	}
@@ -170,7 +174,7 @@ func checkText(t *testing.T, e *Error) {
 		if len(text) > maxMessage || !utf8.ValidString(text) || printable(text) != text {
 			t.Errorf("%d bytes, or not clean: %q", len(text), text)
 		}
-		if strings.Contains(text, canary) || strings.Contains(text, canary[:8]) {
+		if strings.Contains(text, canary) {
 			t.Errorf("shows the token: %q", text)
 		}
 	}
