@@ -44,6 +44,8 @@ type PutInstance struct {
 	Accepts *[]string         `cbor:"5,keyasint,omitempty"`
 	TLS     *InstanceTLS      `cbor:"6,keyasint,omitempty"`
 	Labels  map[string]string `cbor:"7,keyasint,omitempty"` // of a new one
+	// Relabel sets labels of one that is there, and removes those that are nil.
+	Relabel map[string]*string `cbor:"8,keyasint,omitempty"`
 }
 
 // Kind is the persisted number of the command.
@@ -72,6 +74,9 @@ func (s *State) applyPutInstance(c PutInstance) (Outcome, error) {
 	if old != nil {
 		next := *old
 		next.Instance = &in
+		if err := next.relabel(c.Relabel); err != nil {
+			return Outcome{}, err
+		}
 		if err := s.replaceNode(&next); err != nil {
 			return Outcome{}, err
 		}

@@ -50,6 +50,25 @@ func TestAnInstanceIsWantedToHoldOnlyWhatItAccepts(t *testing.T) {
 	f.expectWanted(hook, "routing@1")
 }
 
+func TestAChangeOfAnInstanceSetsLabelsAndAsksAnew(t *testing.T) {
+	f := withInstances(t)
+	n := f.instance("a", "site", "x", "role", "webhook")
+	var owner string
+	f.store.View(func(s *State) { owner = s.Owner(s.Node("a")) })
+	f.must(Reports{Peer: owner, Unreachable: []Unreachable{{Node: n, Code: "timeout", Message: "no answer"}}})
+	f.refused(CodeInvalid, PutInstance{ID: "a", URL: ptr("http://b"), Relabel: map[string]*string{"": ptr("x")}})
+	if f.node("a").Instance.URL != "http://a" || f.row(n).Unreachable() == nil {
+		t.Fatal("a refused change changed something")
+	}
+	f.must(PutInstance{ID: "a", URL: ptr("http://b"), Relabel: map[string]*string{"site": nil, "tier": ptr("1")}})
+	if l := f.node("a").Labels; len(l) != 2 || l["role"] != "webhook" || l["tier"] != "1" {
+		t.Errorf("labels %v", l)
+	}
+	if row := f.row(n); row.Unreachable() != nil || row.Resync != uint64(len(f.log)) {
+		t.Errorf("after a change: %+v, resync %d", row.Unreachable(), row.Resync)
+	}
+}
+
 func TestInstancesThatCannotBe(t *testing.T) {
 	f := withInstances(t)
 	f.instance("a")

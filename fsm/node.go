@@ -1,7 +1,6 @@
 package fsm
 
 import (
-	"maps"
 	"regexp"
 	"slices"
 
@@ -63,7 +62,9 @@ type RemoveNode struct {
 
 // RetryNodes forgets refusals and attempts, so that nodes are sent what is
 // desired again. With Resync set the nodes are also asked what they hold, and
-// instances are pushed what they should: all of it, or the documents named.
+// instances are pushed what they should: all of it, or the documents named. An
+// instance is done with that when it has accepted the index of the command, or
+// is said anew to be unreachable.
 type RetryNodes struct {
 	Nodes     []string `cbor:"1,keyasint"`
 	Resync    bool     `cbor:"2,keyasint,omitempty"`
@@ -177,21 +178,26 @@ func (s *State) applyLabelNode(c LabelNode) error {
 		return errorf(CodeNotFound, "no node is called %q", c.Node)
 	}
 	next := *n
-	next.Labels = maps.Clone(n.Labels)
-	if next.Labels == nil {
-		next.Labels = map[string]string{}
-	}
-	for k, v := range c.Labels {
-		if v == nil {
-			delete(next.Labels, k)
-		} else {
-			next.Labels[k] = *v
-		}
-	}
-	if err := selector.ValidLabels(next.Labels); err != nil {
-		return &Error{Code: CodeInvalid, Pointer: "/labels", Message: err.Error()}
+	if err := next.relabel(c.Labels); err != nil {
+		return err
 	}
 	return s.replaceNode(&next)
+}
+
+// relabel sets labels, and removes those whose value is nil.
+func (n *Node) relabel(change map[string]*string) error {
+	n.Labels = relabel(n.Labels, nil)
+	for k, v := range change {
+		if v == nil {
+			delete(n.Labels, k)
+		} else {
+			n.Labels[k] = *v
+		}
+	}
+	if err := selector.ValidLabels(n.Labels); err != nil {
+		return &Error{Code: CodeInvalid, Pointer: "/labels", Message: err.Error()}
+	}
+	return nil
 }
 
 func (s *State) applyRemoveNode(c RemoveNode) error {
@@ -226,7 +232,7 @@ func (s *State) applyRetryNodes(c RetryNodes) (Outcome, error) {
 		}
 		if c.Resync && n.Instance != nil {
 			in := row.instance()
-			in.Only = c.Documents
+			in.Only, in.Unreachable = c.Documents, nil // whether it can be called is found out anew
 			row.Instance = &in
 		}
 		s.putRow(n.Ordinal, &row)

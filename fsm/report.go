@@ -276,11 +276,11 @@ func (s *State) applyError(r report, before Sum) {
 		return
 	}
 	row := *s.rows[r.Node]
-	row.Failure = &NodeError{Time: s.now, Tried: *r.Tried, Revision: s.LastRevision(), Problems: r.Problems}
 	if row.TriedAt != since {
 		row.Attempts, row.TriedAt = 0, since
 	}
 	row.Attempts++
+	row.Failure = &NodeError{Time: s.now, Tried: *r.Tried, Revision: s.LastRevision(), Problems: r.Problems, Attempts: row.Attempts}
 	if retryable(r.Problems) && row.Attempts < s.settings.Attempts {
 		s.rows[r.Node] = &row
 		return

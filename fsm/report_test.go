@@ -76,6 +76,9 @@ func TestRetryableErrorsBecomeADeadLetterAfterTheLastAttempt(t *testing.T) {
 	f.fails(n, 1, named(failing, "a"))
 	f.expectStatus(n, DeadLetter)
 	f.expectWanted(n, "a@1 b@1")
+	if got := f.row(n).Failure.Attempts; got != DefaultSettings().Attempts {
+		t.Errorf("the dead letter tells of %d attempts", got)
+	}
 }
 
 func TestANewerWishResetsTheAttempts(t *testing.T) {

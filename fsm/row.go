@@ -55,6 +55,7 @@ type NodeError struct {
 	Tried    Position  `cbor:"2,keyasint"`
 	Revision uint64    `cbor:"3,keyasint"`
 	Problems []Problem `cbor:"4,keyasint"`
+	Attempts int       `cbor:"5,keyasint,omitempty"` // up to this one
 }
 
 // Problem is one reason of a NodeError, bounded by the peer that proposed it.
