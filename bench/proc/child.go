@@ -21,20 +21,21 @@ type Command struct {
 // Event is a line of a child: what has happened. At is the time by the wall
 // clock, in nanoseconds: all processes run on one machine.
 type Event struct {
-	Kind     string         `json:"event"`
-	Error    string         `json:"error,omitempty"`
-	Address  string         `json:"address,omitempty"`
-	CA       string         `json:"ca,omitempty"`
-	Revision uint64         `json:"revision,omitempty"`
-	Count    int            `json:"count,omitempty"`
-	First    int64          `json:"first,omitempty"`
-	Last     int64          `json:"last,omitempty"`
-	Took     time.Duration  `json:"took,omitempty"`
-	Frame    int            `json:"frame,omitempty"` // payload of the update frame, bytes
-	Answer   int            `json:"answer,omitempty"`
-	Wrong    int            `json:"wrong,omitempty"`   // documents whose checksum was not the expected one
-	Again    int            `json:"again,omitempty"`   // connections made again
-	Reasons  map[string]int `json:"reasons,omitempty"` // why
+	Kind      string         `json:"event"`
+	Error     string         `json:"error,omitempty"`
+	Address   string         `json:"address,omitempty"`
+	Addresses []string       `json:"addresses,omitempty"`
+	CA        string         `json:"ca,omitempty"`
+	Revision  uint64         `json:"revision,omitempty"`
+	Count     int            `json:"count,omitempty"`
+	First     int64          `json:"first,omitempty"`
+	Last      int64          `json:"last,omitempty"`
+	Took      time.Duration  `json:"took,omitempty"`
+	Frame     int            `json:"frame,omitempty"` // payload of the update frame, bytes
+	Answer    int            `json:"answer,omitempty"`
+	Wrong     int            `json:"wrong,omitempty"`   // documents whose checksum was not the expected one
+	Again     int            `json:"again,omitempty"`   // connections made again
+	Reasons   map[string]int `json:"reasons,omitempty"` // why
 }
 
 // Child is a process of the benchmark. It ends when its standard input does.
@@ -54,8 +55,14 @@ func Start(name string, log io.Writer, setup any, args ...string) (*Child, error
 	if err != nil {
 		return nil, err
 	}
-	c := &Child{Name: name, Events: make(chan Event, 256), cmd: exec.Command(self, args...), over: make(chan struct{})}
+	return StartCommand(name, log, setup, exec.Command(self, args...))
+}
+
+// StartCommand runs another program that speaks the same lines.
+func StartCommand(name string, log io.Writer, setup any, cmd *exec.Cmd) (*Child, error) {
+	c := &Child{Name: name, Events: make(chan Event, 256), cmd: cmd, over: make(chan struct{})}
 	c.cmd.Stderr = log
+	var err error
 	if c.in, err = c.cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
