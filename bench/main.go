@@ -11,6 +11,7 @@ import (
 
 	"github.com/droverhq/drover/bench/fleet"
 	"github.com/droverhq/drover/bench/floor"
+	"github.com/droverhq/drover/bench/instances"
 	"github.com/droverhq/drover/bench/proc"
 )
 
@@ -30,6 +31,8 @@ func start() error {
 			return floor.Run(proc.NewParent())
 		case "fleet":
 			return fleet.Run(ctx, proc.NewParent())
+		case "instances":
+			return instances.Run(proc.NewParent())
 		case "plot":
 			return plotFile(os.Args[2:])
 		}
@@ -64,7 +67,7 @@ func run(ctx context.Context, o options) (err error) {
 		name string
 		do   func(context.Context, options, *report) error
 	}{
-		{"commits", measureCommits}, {"pairs", measurePairs}, {"tls", measureTLS}, {"growth", measureGrowth},
+		{"commits", measureCommits}, {"pairs", measurePairs}, {"tls", measureTLS}, {"instances", measureInstances}, {"growth", measureGrowth},
 	} {
 		if !o.wants(m.name) {
 			continue

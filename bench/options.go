@@ -30,6 +30,7 @@ type options struct {
 	limit   time.Duration
 	keep    bool
 	growth  growthOptions
+	called  int // number of instances
 }
 
 // commitOptions are the flags of commits and kills.
@@ -40,7 +41,9 @@ type commitOptions struct {
 }
 
 // parts are the measurements, as -only names them.
-func parts() []string { return []string{"commits", "kill", "pairs", "storm", "tls", "growth"} }
+func parts() []string {
+	return []string{"commits", "kill", "pairs", "storm", "tls", "instances", "growth"}
+}
 
 func parse(args []string) (options, error) {
 	o := options{}
@@ -59,6 +62,7 @@ func parse(args []string) (options, error) {
 	f.DurationVar(&o.rest, "rest", 150*time.Second, "`time` of rest before memory is read a second time; 0 leaves that out")
 	only := f.String("only", "", "only these `measurements`: "+strings.Join(parts(), ", ")+" (default: all but growth)")
 	f.DurationVar(&o.limit, "limit", 30*time.Minute, "`time` after which the whole run ends")
+	f.IntVar(&o.called, "instances", 500, "`number` of instances that are called over HTTP")
 	f.IntVar(&o.growth.base, "base", 2000, "`number` of nodes from which everything else grows")
 	f.StringVar(&o.growth.plots, "plots", "", "`folder` to draw the growth into, as SVG")
 	sweeps := f.String("sweeps", defaultSweeps, "what shall `grow`, and to which numbers")
@@ -119,7 +123,7 @@ func (o *options) places() error {
 }
 
 func (o options) wants(part string) bool {
-	return len(o.only) == 0 && part != "growth" || slices.Contains(o.only, part)
+	return len(o.only) == 0 && part != "growth" && part != "instances" || slices.Contains(o.only, part)
 }
 
 // most is the largest number of nodes of the run.
@@ -157,8 +161,8 @@ func (o options) check() error {
 	switch {
 	case o.bytes < 512 || o.bytes > 1<<20:
 		return errors.New("-bytes: use 512 to 1048576")
-	case o.growth.base < 1:
-		return errors.New("-base is above zero")
+	case o.growth.base < 1, o.called < 1:
+		return errors.New("-base and -instances are above zero")
 	case o.pairs < 1, o.perProc < 1, o.commits.kills < 0, o.commits.time <= 0:
 		return errors.New("-pairs, -per-process, -kills and -write are above zero")
 	}

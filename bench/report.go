@@ -283,5 +283,8 @@ func targets() []target {
 		{"kill", "kill -9 of the leader to the next commit", "max ≤ 2 s", "p50 ≤ 0.7 s"},
 		{"storm", "reconnect storm, a third of the agents in sync", "≤ 15 s", "≤ 5 s"},
 		{"agent", "idle agent process", "≤ 20 MB", "≤ 12 MB"},
+		{"instances", "sync of instances over HTTP, to a plain Python coordinator", "≤ 0.5", "≤ 0.3"},
+		{"hang", "with 1 of 50 instances hanging, the other 49", "as fast as without", "as fast as without"},
+		{"dead", "with 5 of 50 instances dead, the other 45", "at once, 5 with their reason", "at once, 5 with their reason"},
 	}
 }

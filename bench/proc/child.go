@@ -15,6 +15,7 @@ import (
 type Command struct {
 	Do     string   `json:"do"`
 	Tokens []string `json:"tokens,omitempty"`
+	Value  string   `json:"value,omitempty"`
 	Count  int      `json:"count,omitempty"`
 }
 
