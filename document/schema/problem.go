@@ -122,12 +122,22 @@ func distance(form []leaf) int {
 	return sum
 }
 
+// oneOfKeys is what forms say together of which each lacks one key.
+type oneOfKeys []string
+
+func (oneOfKeys) KeywordPath() []string { return []string{"anyOf"} }
+
+func (k oneOfKeys) LocalizedString(*message.Printer) string {
+	return fmt.Sprintf("one of the keys %s is needed", quoted(k))
+}
+
 // mergeForms makes one problem of forms that all fail by the type, or all by the
-// constant, at one place.
+// constant, or all by one missing key, at one place.
 func mergeForms(forms [][]leaf) ([]leaf, bool) {
 	first := forms[0]
 	var types []string
 	var constants []any
+	var keys oneOfKeys
 	got := ""
 	for _, form := range forms {
 		if len(form) != 1 || !slices.Equal(form[0].at, first[0].at) {
@@ -140,11 +150,19 @@ func mergeForms(forms [][]leaf) ([]leaf, bool) {
 			constants = append(constants, k.Want)
 		case *kind.Enum:
 			constants = append(constants, k.Want...)
+		case *kind.Required:
+			if len(k.Missing) > 1 {
+				return nil, false
+			}
+			keys = append(keys, k.Missing...)
 		default:
 			return nil, false
 		}
 	}
 	switch {
+	case len(keys) == len(forms):
+		return []leaf{{at: first[0].at, kind: keys}}, true
+	case len(keys) > 0:
 	case len(constants) == 0:
 		slices.Sort(types)
 		return []leaf{{at: first[0].at, kind: &kind.Type{Got: got, Want: slices.Compact(types)}}}, true

@@ -122,6 +122,9 @@ func TestValidateWordsFurtherKeywords(t *testing.T) {
 			`{"anyOf":[{"properties":{"kind":{"const":"cert"}}},{"properties":{"kind":{"const":"psk"}},"minProperties":3,"required":["key"]}],"maxProperties":9}`,
 			`{"kind":"x","key":1}`, `/kind: must be "cert" (of 2 allowed forms, the nearest)`,
 		},
+		{`{"anyOf":[{"required":["a"]},{"required":["b"]}]}`, `{"c":1}`, `: one of the keys "a", "b" is needed`},
+		{`{"properties":{"x":{"anyOf":[{"required":["a"]},{"const":1},{"const":2}]}}}`, `{"x":{}}`, `/x: the key "a" is missing (of 3 allowed forms, the nearest)`},
+		{`{"anyOf":[{"required":["a"]},{"required":["b","c"]}]}`, `{}`, `: the key "a" is missing (of 2 allowed forms, the nearest)`},
 		{`{"if":{"required":["a"]},"then":{"required":["b"]}}`, `{"a":1}`, `: the key "b" is missing`},
 		{`{"$schema":"http://json-schema.org/draft-07/schema#","properties":{"a":{"items":[{"type":"string"}]}}}`, `{"a":[1]}`, `/a/0: must be a string, is a number`},
 	}
