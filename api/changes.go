@@ -40,6 +40,7 @@ type changeAnswer struct {
 	Push      string       `json:"push"`
 	Edits     []editAnswer `json:"edits"`
 	Unchanged bool         `json:"unchanged,omitzero"`
+	Warnings  []Problem    `json:"warnings,omitzero"`
 }
 
 type editAnswer struct {
@@ -143,5 +144,10 @@ func (s *Server) answerChange(c *call, out fsm.Outcome) changeAnswer {
 		}
 	})
 	a.Push = strconv.FormatUint(a.Revision, 10)
+	names := make([]string, len(out.Edits))
+	for i, e := range out.Edits {
+		names[i] = e.Document
+	}
+	a.Warnings = s.warnings(c, names, nil, "")
 	return a
 }

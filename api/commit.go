@@ -114,13 +114,13 @@ func (s *Server) hasBlob(c *call, sum fsm.Sum) bool {
 
 // writeAnswer is what a change of one document answers.
 type writeAnswer struct {
-	Document  string   `json:"document"`
-	Version   uint64   `json:"version"`
-	Revision  uint64   `json:"revision"`
-	Checksum  string   `json:"checksum"`
-	Push      string   `json:"push"`
-	Unchanged bool     `json:"unchanged,omitzero"`
-	Warnings  []string `json:"warnings,omitzero"`
+	Document  string    `json:"document"`
+	Version   uint64    `json:"version"`
+	Revision  uint64    `json:"revision"`
+	Checksum  string    `json:"checksum"`
+	Push      string    `json:"push"`
+	Unchanged bool      `json:"unchanged,omitzero"`
+	Warnings  []Problem `json:"warnings,omitzero"` // without a document: of this one
 }
 
 // answerWrite tells what became of a change of one document. Where nothing
@@ -136,10 +136,8 @@ func (s *Server) answerWrite(c *call, out fsm.Outcome) (writeAnswer, fsm.EditOut
 		if v := d.Version(e.Version); v != nil && out.Unchanged {
 			a.Revision = v.Revision
 		}
-		if !d.Deleted && st.NodeCount() > 0 && st.Reach(e.Document) == 0 {
-			a.Warnings = append(a.Warnings, "no node matches the selector, so this reaches nobody now")
-		}
 	})
+	a.Warnings = s.warnings(c, []string{e.Document}, nil, e.Document)
 	a.Push = strconv.FormatUint(a.Revision, 10)
 	return a, e
 }

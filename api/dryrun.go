@@ -12,6 +12,7 @@ import (
 type dryRunAnswer struct {
 	Valid    bool      `json:"valid"`
 	Problems []Problem `json:"problems"`
+	Warnings []Problem `json:"warnings,omitzero"`
 	Affected affected  `json:"affected"`
 	Diff     []diffRow `json:"diff"`
 }
@@ -34,6 +35,7 @@ type diffRow struct {
 func (s *Server) dryRun(c *call, in changeRequest) error {
 	out := dryRunAnswer{Problems: []Problem{}, Diff: []diffRow{}, Affected: affected{ByDocument: map[string]int{}}}
 	var edits []prepared
+	var names []string
 	for i, e := range in.Edits {
 		p, err := s.prepare(c, e, "/edits/"+strconv.Itoa(i))
 		if err != nil {
@@ -44,7 +46,7 @@ func (s *Server) dryRun(c *call, in changeRequest) error {
 			out.Problems = append(out.Problems, found...)
 			continue
 		}
-		edits = append(edits, p)
+		edits, names = append(edits, p), append(names, e.Document)
 	}
 	preview, found, err := s.preview(c, edits, in.Message)
 	if err != nil {
@@ -62,6 +64,7 @@ func (s *Server) dryRun(c *call, in changeRequest) error {
 		}
 	}
 	out.Valid = len(out.Problems) == 0
+	out.Warnings = s.warnings(c, names, edits, "")
 	return c.ok(out)
 }
 
@@ -137,13 +140,17 @@ func (s *Server) diffOf(c *call, p prepared, preview fsm.Preview) (row diffRow, 
 }
 
 type validateRequest struct {
-	Content jsontext.Value `json:"content,omitzero"`
-	Schema  jsontext.Value `json:"schema,omitzero"`
+	Content  jsontext.Value `json:"content,omitzero"`
+	Target   *string        `json:"target,omitzero"`
+	Selector *string        `json:"selector,omitzero"`
+	Schema   jsontext.Value `json:"schema,omitzero"`
+	Policy   jsontext.Value `json:"policy,omitzero"`
 }
 
 type validateAnswer struct {
 	Valid     bool      `json:"valid"`
 	Problems  []Problem `json:"problems"`
+	Warnings  []Problem `json:"warnings,omitzero"`
 	Unchanged bool      `json:"unchanged,omitzero"`
 	Affected  affected  `json:"affected"`
 }
@@ -156,11 +163,13 @@ func (s *Server) validateDocument(c *call) error {
 		return err
 	}
 	out := validateAnswer{Problems: []Problem{}}
-	p, err := s.put(s.basis(c, c.segment("name")), editRequest{Content: in.Content, Schema: in.Schema}, "")
+	name := c.segment("name")
+	p, err := s.put(s.basis(c, name), editRequest(in), "")
 	if err == nil {
 		var preview fsm.Preview
 		preview, out.Problems, err = s.preview(c, []prepared{p}, "")
 		out.Affected.Nodes, out.Unchanged = preview.Nodes, len(preview.Outcome.Edits) > 0 && preview.Outcome.Edits[0].Unchanged
+		out.Warnings = s.warnings(c, []string{name}, []prepared{p}, name)
 	} else {
 		out.Problems, err = problemsOf(err, "")
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"crypto/sha256"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -171,8 +172,12 @@ func (s *Server) schemaText(in []byte) (string, error) {
 	return string(text), err
 }
 
-// policyKeys are the members of a policy that have an effect in this version.
-var policyKeys = map[string]bool{}
+// policyKeys are the members of a policy that have an effect in this version,
+// with what each can be.
+var policyKeys = map[string][]string{
+	"drift":       {`"heal"`, `"report"`},
+	policyBuiltin: {"true", "false"},
+}
 
 // policyText checks a policy and returns what is stored.
 func policyText(in []byte) (string, error) {
@@ -184,10 +189,13 @@ func policyText(in []byte) (string, error) {
 	if err := strict(text, &policy); err != nil {
 		return "", err
 	}
-	for key := range policy {
-		if !policyKeys[key] {
-			return "", &Error{Code: codeInvalid, Detail: "a policy has no member of this name in this version; an empty policy {} is the default",
-				Pointer: "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(key)}
+	for key, value := range policy {
+		pointer := string(jsontext.Pointer("").AppendToken(key))
+		switch allowed, found := policyKeys[key]; {
+		case !found:
+			return "", &Error{Code: codeInvalid, Pointer: pointer, Detail: "a policy has no member of this name in this version; an empty policy {} is the default"}
+		case !slices.Contains(allowed, string(value)):
+			return "", &Error{Code: codeInvalid, Pointer: pointer, Detail: "must be " + strings.Join(allowed, " or ")}
 		}
 	}
 	if len(policy) == 0 {
@@ -196,37 +204,30 @@ func policyText(in []byte) (string, error) {
 	return string(text), nil
 }
 
-// settle holds the content against the schema, and makes its blob.
+// settle holds the content against the rules, and makes its blob.
 func (s *Server) settle(p *prepared, b basis, place string) error {
-	changed := p.text != nil
-	schemaText := ""
-	if b.old != nil {
-		schemaText = b.old.Schema
-	}
-	if p.edit.Schema != nil {
-		schemaText = *p.edit.Schema
-		if p.text == nil && schemaText != "" {
-			// The content that is there has to satisfy the new schema: nobody
-			// may replace it meanwhile.
-			var err error
-			if p.text, err = b.text(); err != nil {
-				return err
-			}
-			if p.edit.Base == nil {
-				version := b.old.Current().Number
-				p.edit.Base, p.own = &version, true
-			}
+	changed, r := p.text != nil, rulesOf(b, p.edit)
+	if !changed && r.concern(b, p.edit) {
+		// The content that is there has to satisfy the new rules: nobody may
+		// replace it meanwhile.
+		var err error
+		if p.text, err = b.text(); err != nil {
+			return err
+		}
+		if p.edit.Base == nil {
+			version := b.old.Current().Number
+			p.edit.Base, p.own = &version, true
 		}
 	}
-	if p.text != nil && schemaText != "" {
-		if err := s.satisfies(b.name, schemaText, p.text, place+"/content"); err != nil {
+	if p.text != nil {
+		if err := s.satisfies(r, p.text, place+"/content"); err != nil {
 			return err
 		}
 	}
 	if !changed {
 		return nil
 	}
-	p.against(schemaText)
+	p.against(r.own)
 	sum, err := document.Sum(p.text)
 	if err != nil {
 		return within(err, place+"/content", b.name)
@@ -241,21 +242,4 @@ func (s *Server) settle(p *prepared, b basis, place string) error {
 func (p *prepared) against(schemaText string) {
 	sum := fsm.Sum(sha256.Sum256([]byte(schemaText)))
 	p.edit.Against = &sum
-}
-
-// satisfies tells what in a content does not fit a schema.
-func (s *Server) satisfies(name, schemaText string, text []byte, place string) error {
-	compiled, err := s.schemas.compile(schemaText)
-	if err != nil {
-		return err
-	}
-	found := compiled.Validate(text)
-	if len(found) == 0 {
-		return nil
-	}
-	e := &Error{Code: codeSchemaInvalid, Pointer: place + found[0].Pointer, Detail: "the content does not satisfy the schema of the document: " + found[0].Message}
-	for _, f := range found {
-		e.Problems = append(e.Problems, Problem{Document: name, Pointer: f.Pointer, Message: f.Message})
-	}
-	return e
 }

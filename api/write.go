@@ -148,7 +148,7 @@ func (s *Server) rollbackDocument(c *call) error {
 }
 
 // restored prepares an edit with the content of an earlier version. It has to
-// satisfy the schema of today.
+// satisfy the rules of today.
 func (s *Server) restored(c *call, b basis, to uint64) (prepared, error) {
 	p := prepared{edit: fsm.Edit{Document: b.name}}
 	if b.old == nil {
@@ -169,10 +169,8 @@ func (s *Server) restored(c *call, b basis, to uint64) (prepared, error) {
 	if err != nil {
 		return p, err
 	}
-	if b.old.Schema != "" {
-		if err := s.satisfies(b.name, b.old.Schema, text, "/to"); err != nil {
-			return p, err
-		}
+	if err := s.satisfies(rulesOf(b, p.edit), text, "/to"); err != nil {
+		return p, err
 	}
 	p.text, p.blob = text, blob
 	p.against(b.old.Schema)

@@ -130,7 +130,7 @@ func (p *bindingPlan) doc(s *State, name string) *Document {
 	return s.documents[name]
 }
 
-func (d *Document) reaches(n *Node) bool { return n.accepts(d.Target) && d.match.Matches(n.Labels) }
+func (d *Document) reaches(n *Node) bool { return n.Takes(d.Target, d.match) }
 
 func sortBindings(bindings []Binding, node string) error {
 	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Target, b.Target) })

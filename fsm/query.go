@@ -1,5 +1,7 @@
 package fsm
 
+import "github.com/droverhq/drover/document/selector"
+
 // Preview is what a commit would do.
 type Preview struct {
 	Outcome    Outcome
@@ -59,6 +61,12 @@ func targetOf(bindings []Binding, name string) string {
 		}
 	}
 	return ""
+}
+
+// Takes tells whether a document with this target and selector is bound to the
+// node.
+func (n *Node) Takes(target string, match selector.Selector) bool {
+	return n.accepts(target) && match.Matches(n.Labels)
 }
 
 // EnrollToken returns an enrolment token, or nil. The caller checks whether it

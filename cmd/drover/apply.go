@@ -23,6 +23,7 @@ type committed struct {
 	Push      string           `json:"push"`
 	Edits     []client.Written `json:"edits"`
 	Unchanged bool             `json:"unchanged"`
+	Warnings  []client.Problem `json:"warnings,omitempty"`
 }
 
 func (a *app) applyCmd() *cobra.Command {
@@ -41,6 +42,7 @@ func (a *app) applyCmd() *cobra.Command {
 				return err
 			}
 			a.printPlan(a.stderr, p)
+			a.warn(p.run.Value.Warnings)
 			if !p.run.Value.Valid {
 				return (&invalid{"the change", p.run.Value.Problems}).coded()
 			}

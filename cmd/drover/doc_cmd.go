@@ -68,9 +68,7 @@ func writtenView() output.View[client.Written] {
 
 // written prints the answer to a write, and watches its push if asked to.
 func (a *app) written(c *cobra.Command, cl *client.Client, item client.Item[client.Written], watch bool) error {
-	for _, w := range item.Value.Warnings {
-		a.note("warning: %s", w)
-	}
+	a.warn(item.Value.Warnings)
 	if err := output.One(a.printer(), writtenView(), item.Value, item.Raw); err != nil {
 		return err
 	}
@@ -78,6 +76,13 @@ func (a *app) written(c *cobra.Command, cl *client.Client, item client.Item[clie
 		return nil
 	}
 	return a.watch(c.Context(), cl, item.Value.Push)
+}
+
+// warn tells on stderr what is probably not meant, and hinders nothing.
+func (a *app) warn(warnings []client.Problem) {
+	for _, w := range warnings {
+		a.note("warning: %s", output.Clean(w.String()))
+	}
 }
 
 func (a *app) docListCmd() *cobra.Command {

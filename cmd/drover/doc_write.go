@@ -234,10 +234,14 @@ func (a *app) docRollbackCmd() *cobra.Command {
 }
 
 func (a *app) docValidateCmd() *cobra.Command {
-	var file, schema string
+	var file, schema, target, selector string
 	c := &cobra.Command{
 		Use: "validate NAME -f FILE", Short: "Check a content without committing it", Args: cobra.ExactArgs(1),
-		Example:           lines("drover doc validate routing/core -f core.json", "drover doc validate routing/core -f core.json --schema core.schema.json"),
+		Long: "Check a content as putting it would: its JSON, the limits, the document's own schema and, for the targets\n" +
+			"webhooks and connections, the one that Drover brings along. Hooks that name a connection which the same\n" +
+			"nodes do not get are warned about. Nothing is kept.",
+		Example: lines("drover doc validate routing/core -f core.json", "drover doc validate routing/core -f core.json --schema core.schema.json",
+			"drover doc validate prod/webhooks --target webhooks -l env=prod -f webhooks.json"),
 		ValidArgsFunction: a.completeDocuments(),
 		RunE: func(c *cobra.Command, args []string) error {
 			var body putBody
@@ -250,17 +254,26 @@ func (a *app) docValidateCmd() *cobra.Command {
 					return err
 				}
 			}
+			if c.Flags().Changed("target") {
+				body.Target = &target
+			}
+			if c.Flags().Changed("selector") {
+				body.Selector = &selector
+			}
 			return a.validate(c.Context(), args[0], body)
 		},
 	}
 	c.Flags().StringVarP(&file, "file", "f", "", "`file` with the content as JSON, - is standard input")
 	c.Flags().StringVar(&schema, "schema", "", "`file` with another JSON Schema than the document's own")
+	c.Flags().StringVar(&target, "target", "", "another `name` under which nodes would know it")
+	c.Flags().StringVarP(&selector, "selector", "l", "", "another label `selector`")
 	return c
 }
 
 type verdict struct {
 	Valid     bool             `json:"valid"`
 	Problems  []client.Problem `json:"problems"`
+	Warnings  []client.Problem `json:"warnings"`
 	Unchanged bool             `json:"unchanged"`
 	Affected  struct {
 		Nodes int `json:"nodes"`
@@ -279,6 +292,7 @@ func (a *app) validate(ctx context.Context, name string, body putBody) error {
 		return err
 	}
 	v := item.Value
+	a.warn(v.Warnings)
 	if output.Format(a.format).Structured() {
 		if err := output.Raw(a.printer(), item.Raw); err != nil {
 			return err
@@ -324,6 +338,12 @@ func (w *writeFlags) change(ctx context.Context, cl *client.Client, e changeEdit
 	out := client.Written{Document: e.Document, Revision: item.Value.Revision, Push: item.Value.Push, Unchanged: item.Value.Unchanged}
 	if len(item.Value.Edits) == 1 {
 		out.Version, out.Checksum = item.Value.Edits[0].Version, item.Value.Edits[0].Checksum
+	}
+	for _, warning := range item.Value.Warnings {
+		if warning.Document == e.Document {
+			warning.Document = ""
+		}
+		out.Warnings = append(out.Warnings, warning)
 	}
 	raw, err := json.Marshal(out)
 	return client.Item[client.Written]{Raw: raw, Value: out}, err

@@ -40,6 +40,7 @@ type changeBody struct {
 type dryRun struct {
 	Valid    bool             `json:"valid"`
 	Problems []client.Problem `json:"problems"`
+	Warnings []client.Problem `json:"warnings"`
 	Affected struct {
 		Nodes int            `json:"nodes"`
 		By    map[string]int `json:"by_document"`
@@ -85,6 +86,7 @@ func (a *app) planCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			a.warn(p.run.Value.Warnings)
 			if !p.run.Value.Valid {
 				return (&invalid{"the change", p.run.Value.Problems}).coded()
 			}

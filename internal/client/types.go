@@ -43,13 +43,13 @@ type Version struct {
 
 // Written is the answer to a write of one document.
 type Written struct {
-	Document  string   `json:"document"`
-	Version   uint64   `json:"version"`
-	Revision  uint64   `json:"revision"`
-	Checksum  string   `json:"checksum"`
-	Push      string   `json:"push"`
-	Unchanged bool     `json:"unchanged,omitempty"`
-	Warnings  []string `json:"warnings,omitempty"`
+	Document  string    `json:"document"`
+	Version   uint64    `json:"version"`
+	Revision  uint64    `json:"revision"`
+	Checksum  string    `json:"checksum"`
+	Push      string    `json:"push"`
+	Unchanged bool      `json:"unchanged,omitempty"`
+	Warnings  []Problem `json:"warnings,omitempty"` // without a document: about this one
 }
 
 // Push is the delivery of a revision.

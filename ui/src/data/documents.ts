@@ -9,6 +9,7 @@ import type {
   DocumentRow,
   DryRun,
   PatchOp,
+  Problem,
   RevisionRow,
   VersionFull,
   VersionRow,
@@ -122,6 +123,7 @@ export async function dryRun(edit: Edit): Promise<DryRun> {
   return {
     valid: answer.valid,
     problems: answer.problems ?? [],
+    warnings: answer.warnings ?? [],
     affected: answer.affected ?? { nodes: 0 },
     diff: (answer.diff ?? []).map((d, i) => ({ ...d, patch: readPatch(text, member(diffs[i], "patch")) })),
   };
@@ -129,15 +131,16 @@ export async function dryRun(edit: Edit): Promise<DryRun> {
 
 export interface Validation {
   valid: boolean;
-  problems: { pointer: string; message: string }[];
+  problems: Problem[];
+  warnings: Problem[];
   unchanged?: boolean;
   affected?: { nodes: number };
 }
 
-export async function validate(name: string, content: string, schema?: string): Promise<Validation> {
-  const tail = schema === undefined ? "" : `,"schema":${schema.trim() === "" ? "null" : schema}`;
-  const answer = await send<Validation>("POST", `${path(name)}/validate`, `{"content":${content}${tail}}`);
-  return { ...answer, problems: answer.problems ?? [] };
+/** Whether a body of editBody could be put, asked without keeping anything. */
+export async function validate(name: string, body: string): Promise<Validation> {
+  const answer = await send<Validation>("POST", `${path(name)}/validate`, body);
+  return { ...answer, problems: answer.problems ?? [], warnings: answer.warnings ?? [] };
 }
 
 export const rollback = (name: string, to: number, message: string) =>

@@ -96,12 +96,14 @@ export interface WriteAnswer {
   checksum: string;
   push: string;
   unchanged?: boolean;
-  warnings?: string[];
+  /** Without a document: about this one. */
+  warnings?: Problem[];
 }
 
 export interface DryRun {
   valid: boolean;
   problems: Problem[];
+  warnings: Problem[];
   affected: { nodes: number; by_document?: Record<string, number> };
   diff: { document: string; from?: number; to?: number; patch: PatchOp[] }[];
 }

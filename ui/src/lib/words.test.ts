@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, place, plural, quorumWords, sentence } from "./words";
+import { bytes, place, plural, quorumWords, sentence, warned } from "./words";
 
 test("counts agree with their nouns", () => {
   expect(plural(1, "node")).toBe("1 node");
@@ -25,4 +25,13 @@ test("sizes", () => {
 test("a place names what is known", () => {
   expect(place({ stage: "validate", target: "routing/core", pointer: "/mtu" })).toBe("validate · routing/core · /mtu");
   expect(place({})).toBe("");
+});
+
+test("warnings fit into a notice", () => {
+  const dangling = { document: "webhooks", pointer: "/h/connection", message: "there is no connection" };
+  const nobody = { pointer: "", message: "this reaches nobody" };
+  expect(warned([nobody])).toBe("this reaches nobody");
+  expect(warned([dangling])).toBe("webhooks /h/connection: there is no connection");
+  expect(warned([dangling, nobody])).toBe("webhooks /h/connection: there is no connection (and 1 more warning)");
+  expect(warned([nobody, dangling, dangling])).toBe("this reaches nobody (and 2 more warnings)");
 });

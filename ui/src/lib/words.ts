@@ -1,6 +1,6 @@
 // The words that people read for what the API calls by a code.
 
-import type { PushRow, Status } from "../data/types";
+import type { Problem, PushRow, Status } from "../data/types";
 
 export const statusWord: Record<Status, string> = {
   acked: "acked",
@@ -40,6 +40,13 @@ export function sentence(text: string): string {
   if (trimmed === "") return "";
   const end = /[.!?…:]$/.test(trimmed) ? "" : ".";
   return trimmed[0]!.toUpperCase() + trimmed.slice(1) + end;
+}
+
+/** The warnings about a change in the one line of a notice. */
+export function warned(warnings: Problem[]): string {
+  const [first, ...others] = warnings;
+  const at = [first?.document, first?.pointer].filter(Boolean).join(" ");
+  return `${at ? `${at}: ` : ""}${first?.message ?? ""}${others.length > 0 ? ` (and ${plural(others.length, "more warning")})` : ""}`;
 }
 
 /** A checksum or id short enough for a row. */

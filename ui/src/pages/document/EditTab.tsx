@@ -9,9 +9,9 @@ import { Button, LinkButton } from "../../parts/Button";
 import { CodeEditor } from "../../parts/code";
 import { TextField } from "../../parts/Field";
 import css from "./Document.module.css";
-import { Problems } from "./Problems";
+import { Problems, Warnings } from "./Problems";
 import { Review } from "./Review";
-import { type DraftHandle, useDraft } from "./useDraft";
+import { type DraftHandle, draftOf, editOf, useDraft } from "./useDraft";
 import { type Check, useValidation } from "./useValidation";
 
 interface Props {
@@ -30,14 +30,14 @@ export function EditTab({ name, doc, why }: Props) {
 function Edit({ name, doc, why, handle }: Props & { handle: DraftHandle }) {
   const { draft, dirty, set } = handle;
   const navigate = useNavigate({ from: "/documents/$name" });
-  const check = useValidation(name, draft, draft.schema !== (doc?.schemaText ?? ""));
+  const check = useValidation(editOf(name, draft, draftOf(doc)));
   const targetProblem = draft.target && draft.target !== name ? nameProblem(draft.target) : undefined;
   const off =
     why ??
     targetProblem ??
     (doc && !dirty ? "Nothing differs from what is effective." : undefined) ??
     (check.state === "syntax" ? "The text is not JSON yet." : undefined) ??
-    (check.state === "invalid" ? "The schema refuses the content." : undefined);
+    (check.state === "invalid" ? "What the check found has to be mended first." : undefined);
   return (
     <div className={css.stack}>
       <Moved doc={doc} handle={handle} />
@@ -69,6 +69,7 @@ function Edit({ name, doc, why, handle }: Props & { handle: DraftHandle }) {
         autoFocus
       />
       <Problems problems={check.problems} />
+      <Warnings warnings={check.warnings} name={name} />
       <Settings name={name} handle={handle} targetProblem={targetProblem} />
     </div>
   );
@@ -103,7 +104,7 @@ function Status({ check, text, dirty }: { check: Check; text: string; dirty: boo
   if (check.state === "syntax") {
     const { line, column } = lineOf(text, check.offset ?? 0);
     words = `Line ${line}, column ${column}: ${check.message}`;
-  } else if (check.state === "invalid") words = `${plural(check.problems.length, "problem")} found by the schema.`;
+  } else if (check.state === "invalid") words = `${plural(check.problems.length, "problem")} found.`;
   else if (check.state === "failed") words = `Not checked: ${check.message}`;
   else if (check.state === "valid") words = `Valid. ${kept}`;
   return (

@@ -7,7 +7,7 @@ import { keys } from "../../data/keys";
 import type { DocumentFull } from "../../data/types";
 import { syntaxError } from "../../lib/diagnose";
 import { format } from "../../lib/jsontext";
-import { plural } from "../../lib/words";
+import { plural, warned } from "../../lib/words";
 import { Button, LinkButton } from "../../parts/Button";
 import { TextDiff } from "../../parts/code";
 import { TextField } from "../../parts/Field";
@@ -16,29 +16,15 @@ import { Section } from "../../parts/Page";
 import { Patch } from "../../parts/Patch";
 import { Empty, Failed, Loaded } from "../../parts/State";
 import css from "./Document.module.css";
-import { Problems } from "./Problems";
+import { Problems, Warnings } from "./Problems";
 import { SettingsDiff } from "./SettingsDiff";
-import { type DraftHandle, draftOf } from "./useDraft";
+import { type DraftHandle, draftOf, editOf } from "./useDraft";
 
 interface Props {
   name: string;
   doc?: DocumentFull;
   handle: DraftHandle;
   why?: string;
-}
-
-/** The draft as one edit; what it does not change is left out, so that it stays as it is. */
-function editOf(name: string, doc: DocumentFull | undefined, handle: DraftHandle): Edit {
-  const { draft } = handle;
-  const base = draftOf(doc);
-  return {
-    document: name,
-    content: draft.content,
-    base: draft.base || undefined,
-    target: draft.target !== base.target ? draft.target || name : undefined,
-    selector: draft.selector !== base.selector ? draft.selector : undefined,
-    schema: draft.schema !== base.schema ? draft.schema : undefined,
-  };
 }
 
 /** The diff that every change passes, the dry run, and only then the button that pushes. */
@@ -65,7 +51,7 @@ function NothingLeft({ back }: { back: () => void }) {
 
 function Reviewed({ name, doc, handle, why, back }: Props & { back: () => void }) {
   const { draft } = handle;
-  const edit = useMemo(() => editOf(name, doc, handle), [name, doc, handle]);
+  const edit = useMemo(() => editOf(name, draft, draftOf(doc)), [name, doc, draft]);
   const text = useMemo(() => format(draft.content), [draft.content]);
   const contentChanged = text !== (doc?.text ?? "");
   const run = useQuery({
@@ -106,6 +92,7 @@ function Reviewed({ name, doc, handle, why, back }: Props & { back: () => void }
               </Section>
             ) : null}
             <Problems problems={data.problems} />
+            <Warnings warnings={data.warnings} name={name} />
             <Commit
               edit={edit}
               handle={handle}
@@ -128,7 +115,7 @@ function Commit({ edit, handle, label, why }: { edit: Edit; handle: DraftHandle;
     mutationFn: () => put(edit, message.trim()),
     onSuccess: async (answer) => {
       handle.done();
-      for (const warning of answer.warnings ?? []) notify(warning);
+      if (answer.warnings?.length) notify(warned(answer.warnings));
       if (answer.push && !answer.unchanged) await navigate({ to: "/pushes/$id", params: { id: answer.push } });
       else {
         notify(`${answer.document} is already so: nothing was committed.`);

@@ -1,5 +1,6 @@
 import { useCallback, useMemo, useState } from "react";
 import { useMe } from "../../app/may";
+import type { Edit } from "../../data/documents";
 import type { DocumentFull } from "../../data/types";
 import { type Draft, dropDraft, follow, loadDraft, sameEdit, saveDraft } from "../../lib/draft";
 import { notify } from "../../parts/notices";
@@ -14,6 +15,18 @@ export function draftOf(doc: DocumentFull | undefined): Draft {
     message: "",
     base: doc?.version ?? 0,
     saved: 0,
+  };
+}
+
+/** A draft as one edit; what it does not change is left out, so that it stays as it is. */
+export function editOf(name: string, draft: Draft, base: Draft): Edit {
+  return {
+    document: name,
+    content: draft.content,
+    base: draft.base || undefined,
+    target: draft.target !== base.target ? draft.target || name : undefined,
+    selector: draft.selector !== base.selector ? draft.selector : undefined,
+    schema: draft.schema !== base.schema ? draft.schema : undefined,
   };
 }
 
