@@ -63,34 +63,36 @@ func TestSchemas(t *testing.T) {
 	const needsEither = `one of the keys "module", "chain" is needed`
 	cases := []struct {
 		target, text string
-		want         []schema.Problem
+		want         []string // each "pointer: message"
 	}{
 		{builtin.Webhooks, `{}`, nil},
 		{builtin.Webhooks, `{"h":{"module":"log"}}`, nil},
 		{builtin.Webhooks, `{"h":{"module":"{$MODULE:log}","connection":"{$C}","anything":[1]}}`, nil},
 		{builtin.Webhooks, `{"h":{"chain":["log",{"module":"s3","connection":"c","module-config":{},"retry":{}}]}}`, nil},
 		{builtin.Webhooks, `{"h":{"module":"log","chain":["log"],"connection":null}}`, nil},
-		{builtin.Webhooks, `{"a/b":{"data_type":"json"}}`, []schema.Problem{{"/a~1b", needsEither}}},
-		{builtin.Webhooks, `{"a":{},"b":{"module":"log"},"c":{}}`, []schema.Problem{{"/a", needsEither}, {"/c", needsEither}}},
-		{builtin.Webhooks, `{"h":"log"}`, []schema.Problem{{"/h", "must be an object, is a string"}}},
-		{builtin.Webhooks, `{"h":{"module":""}}`, []schema.Problem{{"/h/module", "has 0 characters, at least 1 are needed"}}},
-		{builtin.Webhooks, `{"h":{"module":["log"]}}`, []schema.Problem{{"/h/module", "must be a string, is an array"}}},
-		{builtin.Webhooks, `{"h":{"chain":[]}}`, []schema.Problem{{"/h/chain", "has 0 elements, at least 1 are needed"}}},
-		{builtin.Webhooks, `{"h":{"chain":"log"}}`, []schema.Problem{{"/h/chain", "must be an array, is a string"}}},
-		{builtin.Webhooks, `{"h":{"chain":["log",{"connection":"c"},7]}}`, []schema.Problem{
-			{"/h/chain/1", `the key "module" is missing`}, {"/h/chain/2", "must be a string or an object, is a number"},
-		}},
-		{builtin.Webhooks, `{"h":{"module":"log","connection":7}}`, []schema.Problem{{"/h/connection", "must be null or a string, is a number"}}},
-		{builtin.Webhooks, `{"":{"module":"log"}}`, []schema.Problem{{"/", "has 0 characters, at least 1 are needed (this is about the key)"}}},
+		{builtin.Webhooks, `{"a/b":{"data_type":"json"}}`, []string{"/a~1b: " + needsEither}},
+		{builtin.Webhooks, `{"a":{},"b":{"module":"log"},"c":{}}`, []string{"/a: " + needsEither, "/c: " + needsEither}},
+		{builtin.Webhooks, `{"h":"log"}`, []string{`/h: must be an object, is a string`}},
+		{builtin.Webhooks, `{"h":{"module":""}}`, []string{`/h/module: has 0 characters, at least 1 are needed`}},
+		{builtin.Webhooks, `{"h":{"module":["log"]}}`, []string{`/h/module: must be a string, is an array`}},
+		{builtin.Webhooks, `{"h":{"chain":[]}}`, []string{`/h/chain: has 0 elements, at least 1 are needed`}},
+		{builtin.Webhooks, `{"h":{"chain":"log"}}`, []string{`/h/chain: must be an array, is a string`}},
+		{builtin.Webhooks, `{"h":{"chain":["log",{"connection":"c"},7]}}`, []string{`/h/chain/1: the key "module" is missing`, `/h/chain/2: must be a string or an object, is a number`}},
+		{builtin.Webhooks, `{"h":{"module":"log","connection":7}}`, []string{`/h/connection: must be null or a string, is a number`}},
+		{builtin.Webhooks, `{"":{"module":"log"}}`, []string{`/: has 0 characters, at least 1 are needed (this is about the key)`}},
 		{builtin.Connections, `{}`, nil},
 		{builtin.Connections, `{"c":{"type":"rabbitmq","port":"{$RABBITMQ_PORT:5672}","host":"{$RABBITMQ_HOST}"}}`, nil},
 		{builtin.Connections, `{"c":{"type":"something new"}}`, nil},
-		{builtin.Connections, `{"c":{"host":"h"}}`, []schema.Problem{{"/c", `the key "type" is missing`}}},
-		{builtin.Connections, `{"c":{"type":""}}`, []schema.Problem{{"/c/type", "has 0 characters, at least 1 are needed"}}},
-		{builtin.Connections, `{"c":[]}`, []schema.Problem{{"/c", "must be an object, is an array"}}},
+		{builtin.Connections, `{"c":{"host":"h"}}`, []string{`/c: the key "type" is missing`}},
+		{builtin.Connections, `{"c":{"type":""}}`, []string{`/c/type: has 0 characters, at least 1 are needed`}},
+		{builtin.Connections, `{"c":[]}`, []string{`/c: must be an object, is an array`}},
 	}
 	for _, c := range cases {
-		if got := compiled(t, c.target).Validate([]byte(c.text)); !slices.Equal(got, c.want) {
+		var got []string
+		for _, p := range compiled(t, c.target).Validate([]byte(c.text)) {
+			got = append(got, p.Pointer+": "+p.Message)
+		}
+		if !slices.Equal(got, c.want) {
 			t.Errorf("%s %s: got %q, want %q", c.target, c.text, got, c.want)
 		}
 	}
