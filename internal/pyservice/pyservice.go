@@ -33,6 +33,7 @@ type Options struct {
 	Token    string        // that the endpoints want, bare or behind Bearer
 	OpenInfo bool          // instance-info and config-version want none
 	Busy     time.Duration // how long "Reload already in progress" is answered after a refusal
+	Modules  []string      // that are installed: webhooks with others are refused; none refuses none
 	Env      []string      // NAME=value for placeholders; the test's own environment is not handed on
 }
 
@@ -136,6 +137,9 @@ func (s *Service) signal(t testing.TB, sig os.Signal) {
 func (s *Service) args() []string {
 	out := []string{"-u", s.script, "--dir=" + s.Dir, "--id=" + s.ID, "--port=" + strconv.Itoa(s.port),
 		"--token=" + s.Token, "--busy=" + strconv.FormatFloat(s.Busy.Seconds(), 'f', -1, 64)}
+	if len(s.Modules) > 0 {
+		out = append(out, "--modules="+strings.Join(s.Modules, ","))
+	}
 	if s.OpenInfo {
 		out = append(out, "--open-info")
 	}

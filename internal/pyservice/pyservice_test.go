@@ -129,11 +129,12 @@ func TestARefusalIsWrittenFirstAndTheServiceBusyAfterIt(t *testing.T) {
 }
 
 func TestWhatIsNoConfigurationIsRefused(t *testing.T) {
-	s := Start(t, 1, Options{Token: token})[0]
+	s := Start(t, 1, Options{Token: token, Modules: []string{"log", "kafka"}})[0]
 	for name, c := range map[string]struct{ target, config, reason string }{
 		"an empty object":           {"webhooks", `{}`, "at least one"},
 		"a connection without type": {"connections", `{"c":{"host":"h"}}`, "'c' is missing required field 'type'"},
 		"an entry that is a text":   {"connections", `{"c":"h"}`, "'c' must be an object"},
+		"an unknown module":         {"webhooks", `{"a":{"module":"log"},"b":{"module":"karfka"}}`, "'b': module 'karfka' is not installed"},
 		"an array":                  {"webhooks", `[1]`, "must be an object"},
 		"an unknown type":           {"routes", `{"a":{}}`, "type must be one of"},
 	} {
@@ -142,7 +143,7 @@ func TestWhatIsNoConfigurationIsRefused(t *testing.T) {
 			t.Errorf("%s: %d %v", name, status, out)
 		}
 	}
-	// The last webhooks written are an array: a reload from disk says so.
+	// What was written last is none: a reload from disk says so.
 	status, out := ask(t, s, http.MethodPost, "/admin/reload-config", token, map[string]any{"reload_connections": false})
 	if status != http.StatusBadRequest || out["status"] != "error" {
 		t.Errorf("reload-config of a bad file: %d %v", status, out)

@@ -54,7 +54,7 @@ def variable(match):
     return f"Undefined variable {name}" if found is None else found
 
 
-def check(kind, config):
+def check(kind, config, modules):
     if not isinstance(config, dict) or not config:
         raise Refused(f"{kind} configuration must be an object with at least one entry")
     for name, entry in config.items():
@@ -62,6 +62,8 @@ def check(kind, config):
             raise Refused(f"{kind}: '{name}' must be an object")
         if not any(field in entry for field in NEEDS[kind]):
             raise Refused(f"{kind}: '{name}' is missing required field '{' or '.join(NEEDS[kind])}'")
+        if kind == "webhooks" and modules and entry.get("module", modules[0]) not in modules:
+            raise Refused(f"{kind}: '{name}': module '{entry['module']}' is not installed")
 
 
 def digest(config):
@@ -97,7 +99,7 @@ class Service:
         try:
             with open(self.path(kind), encoding="utf-8") as f:
                 config = fill(json.load(f))
-            check(kind, config)
+            check(kind, config, self.options.modules)
         except FileNotFoundError:
             raise Refused(f"{kind}.json file not found")
         except (Refused, ValueError) as e:
@@ -206,6 +208,8 @@ def parse():
     p.add_argument("--token", default="", help="none lets everybody in")
     p.add_argument("--open-info", action="store_true", help="instance-info and config-version need no token")
     p.add_argument("--busy", type=float, default=0.0, help="seconds of 'Reload already in progress' after a refusal")
+    p.add_argument("--modules", type=lambda text: [m for m in text.split(",") if m], default=[],
+                   help="names of the modules that are installed; without any, all are")
     return p.parse_args()
 
 
