@@ -28,6 +28,8 @@ type Deps struct {
 	Random func() float64
 	// Dial opens TCP connections.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Listen opens the socket of serve.
+	Listen func(network, address string) (net.Listener, error)
 	// Step is called with a name before every step of an apply. Tests end the
 	// process there; an error is taken for the failure of that step.
 	Step func(name string) error
@@ -41,9 +43,11 @@ type Agent struct {
 	process string
 	random  func() float64
 	netDial func(ctx context.Context, network, address string) (net.Conn, error)
-	step    func(string) error
-	now     func() time.Time
-	extraCA []byte
+	// netListen is nil where nobody gave one.
+	netListen func(network, address string) (net.Listener, error)
+	step      func(string) error
+	now       func() time.Time
+	extraCA   []byte
 
 	agentState
 }
@@ -63,7 +67,7 @@ type agentState struct {
 // New makes an agent. Nothing is opened before Run.
 func New(c Config, d Deps) *Agent {
 	a := &Agent{
-		config: c, log: d.Log, version: d.Version, random: d.Random, netDial: d.Dial, step: d.Step, now: d.Now,
+		config: c, log: d.Log, version: d.Version, random: d.Random, netDial: d.Dial, netListen: d.Listen, step: d.Step, now: d.Now,
 	}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
@@ -83,10 +87,29 @@ func New(c Config, d Deps) *Agent {
 	return a
 }
 
-// Run keeps the node up to date until ctx ends; then it returns nil. Errors
-// are of the start: the directory is in use (store.ErrLocked), the node is not
-// enrolled (ErrNotEnrolled), a file cannot be read.
-func (a *Agent) Run(ctx context.Context) (err error) {
+// Run keeps the node up to date, and serves, as the configuration says, until
+// ctx ends; then it returns nil. Errors are of the start: the directory is in
+// use (store.ErrLocked), the node is not enrolled (ErrNotEnrolled), a file
+// cannot be read, an address is taken.
+func (a *Agent) Run(ctx context.Context) error {
+	channel, err := a.config.hasChannel()
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	if channel {
+		g.Go(func() error { return a.keep(ctx) })
+	} else {
+		a.log.Info("this node is not enrolled and has no peers: it only serves")
+	}
+	if a.config.Serve != nil {
+		g.Go(func() error { return a.serve(ctx) })
+	}
+	return g.Wait()
+}
+
+// keep holds the channel.
+func (a *Agent) keep(ctx context.Context) (err error) {
 	s, err := store.Open(a.config.Dir, a.step)
 	if err != nil {
 		return err

@@ -79,16 +79,16 @@ func (w *worker) try(ctx context.Context, p *plan, g *store.Generation) *failure
 		return f
 	}
 	run := w.hooksFor(p.changed, g)
-	if f := run.each(ctx, "check", wire.StageValidate, func(r *Rule) []string { return r.Check }); f != nil {
+	if f := run.each(ctx, "check", wire.StageValidate, func(r *Rule) hook.Action { return r.Check }); f != nil {
 		return f
 	}
 	if err := w.store.Switch(g); err != nil {
 		return failWrite(err)
 	}
-	if f := run.each(ctx, "reload", wire.StageHook, func(r *Rule) []string { return r.Reload }); f != nil {
+	if f := run.each(ctx, "reload", wire.StageHook, func(r *Rule) hook.Action { return r.Reload }); f != nil {
 		return f
 	}
-	if f := run.each(ctx, "health", wire.StageHealth, func(r *Rule) []string { return r.Health }); f != nil {
+	if f := run.each(ctx, "health", wire.StageHealth, func(r *Rule) hook.Action { return r.Health }); f != nil {
 		return f
 	}
 	if err := w.step("reread"); err != nil {
@@ -186,7 +186,7 @@ func (w *worker) undo(ctx context.Context, g *store.Generation) error {
 	}
 	old := w.store.Running()
 	run := w.hooksFor(between(old, g), old)
-	if f := run.each(ctx, "undo", wire.StageHook, func(r *Rule) []string { return r.Reload }); f != nil {
+	if f := run.each(ctx, "undo", wire.StageHook, func(r *Rule) hook.Action { return r.Reload }); f != nil {
 		w.log.Error("the reload of what ran before failed", "error", f)
 	}
 	return nil
@@ -236,13 +236,14 @@ func (w *worker) hooksFor(changed []string, g *store.Generation) *hooks {
 	}}
 }
 
-// each runs one kind of command for every rule that a changed document falls
+// each runs one kind of hook for every rule that a changed document falls
 // under, in the order of the file, and stops at the first failure.
-func (h *hooks) each(ctx context.Context, step, stage string, argv func(*Rule) []string) *failure {
+func (h *hooks) each(ctx context.Context, step, stage string, kind func(*Rule) hook.Action) *failure {
 	w := h.worker
 	for i := range w.config.Documents {
 		r := &w.config.Documents[i]
-		if len(argv(r)) == 0 {
+		action := kind(r)
+		if action.IsZero() {
 			continue
 		}
 		var mine []string
@@ -258,11 +259,11 @@ func (h *hooks) each(ctx context.Context, step, stage string, argv func(*Rule) [
 			return failWrite(err)
 		}
 		start := time.Now()
-		tail, err := hook.Run(ctx, hook.Command{
-			Argv: argv(r), Dir: w.config.Dir, Timeout: r.Timeout,
+		tail, err := action.Run(ctx, hook.Setting{
+			Dir: w.config.Dir, Timeout: r.Timeout,
 			Env: append(slices.Clone(h.env), "DROVER_CHANGED="+strings.Join(mine, " ")),
 		})
-		w.log.Info("a hook ran", "step", step, "command", argv(r)[0], "ms", time.Since(start).Milliseconds(), "ok", err == nil)
+		w.log.Info("a hook ran", "step", step, "hook", action.Name(), "ms", time.Since(start).Milliseconds(), "ok", err == nil)
 		if err != nil {
 			return hookFailure(mine, stage, tail, err)
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/droverhq/drover/agent/hook"
+	"github.com/droverhq/drover/agent/serve"
 	"github.com/droverhq/drover/document"
 	"github.com/droverhq/drover/document/schema"
 )
@@ -31,21 +32,22 @@ const maxTimeout = 10 * time.Minute
 
 // Config is the agent's own file. ReadConfig fills it and checks it.
 type Config struct {
-	Node      string   // name of this node; empty: as enrolled
-	Dir       string   // where everything is kept
-	Peers     []string // controllers, https://host:port; http:// to loopback only
-	CA        string   // PEM file of further CAs to trust; empty: those learnt at enrolment
-	Proxy     string   // proxy for the channel; empty: HTTPS_PROXY and the like
-	Documents []Rule   // in the order of the file: the first match counts
+	Node      string        // name of this node; empty: as enrolled
+	Dir       string        // where everything is kept
+	Peers     []string      // controllers, https://host:port; http:// to loopback only
+	CA        string        // PEM file of further CAs to trust; empty: those learnt at enrolment
+	Proxy     string        // proxy for the channel; empty: HTTPS_PROXY and the like
+	Documents []Rule        // in the order of the file: the first match counts
+	Serve     *serve.Config // nil: the node is no instance
 }
 
 // Rule says what to do with the documents that match.
 type Rule struct {
 	Match   string        // glob over targets, "**" for any number of segments
-	Check   []string      // run on the staged files; not 0 refuses the update
-	Reload  []string      // run after the switch, and after it was taken back
-	Health  []string      // run after Reload; not 0 takes the switch back
-	Timeout time.Duration // for each of the commands
+	Check   hook.Action   // a command, run on the staged files; not 0 refuses the update
+	Reload  hook.Action   // run after the switch, and after it was taken back
+	Health  hook.Action   // run after Reload; a failure takes the switch back
+	Timeout time.Duration // for each of the three
 	Mode    fs.FileMode   // of the file
 	Owner   string        // user or user:group of the file; empty: as the agent
 	Schema  string        // local JSON Schema file that the content must satisfy
@@ -124,6 +126,9 @@ func (p *parser) check(c *Config, base string) {
 	for i := range c.Documents {
 		p.checkRule(&c.Documents[i], fmt.Sprintf("documents[%d]", i), base)
 	}
+	if c.Serve != nil {
+		p.checkServe(c, base)
+	}
 }
 
 func (p *parser) checkRule(r *Rule, at, base string) {
@@ -141,6 +146,8 @@ func (p *parser) checkRule(r *Rule, at, base string) {
 	if r.Mode == 0 {
 		r.Mode = defaultMode
 	}
+	p.checkAction(&r.Reload, r.line, at+".reload", base)
+	p.checkAction(&r.Health, r.line, at+".health", base)
 	var err error
 	if r.uid, r.gid, err = lookupOwner(r.Owner); err != nil {
 		p.add(r.line, at+".owner", err.Error())

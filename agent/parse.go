@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"io/fs"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +42,7 @@ func (p *parser) parse(text []byte) Config {
 		"peers": func(n *yaml.Node, at string) { c.Peers = p.texts(n, at) },
 		"ca":    func(n *yaml.Node, at string) { c.CA = p.text(n, at) },
 		"proxy": func(n *yaml.Node, at string) { c.Proxy = p.text(n, at) },
+		"serve": func(n *yaml.Node, at string) { c.Serve = p.serving(n, at) },
 		"documents": func(n *yaml.Node, at string) {
 			for i, item := range p.list(n, at) {
 				c.Documents = append(c.Documents, p.rule(item, fmt.Sprintf("%s[%d]", at, i)))
@@ -54,9 +56,9 @@ func (p *parser) rule(n *yaml.Node, at string) Rule {
 	r := Rule{line: n.Line}
 	p.mapping(n, at, map[string]func(*yaml.Node, string){
 		"match":   func(n *yaml.Node, at string) { r.Match = p.text(n, at) },
-		"check":   func(n *yaml.Node, at string) { r.Check = p.argv(n, at) },
-		"reload":  func(n *yaml.Node, at string) { r.Reload = p.argv(n, at) },
-		"health":  func(n *yaml.Node, at string) { r.Health = p.argv(n, at) },
+		"check":   func(n *yaml.Node, at string) { r.Check.Argv = p.argv(n, at) },
+		"reload":  func(n *yaml.Node, at string) { r.Reload = p.action(n, at, http.MethodPost) },
+		"health":  func(n *yaml.Node, at string) { r.Health = p.action(n, at, http.MethodGet) },
 		"timeout": func(n *yaml.Node, at string) { r.Timeout = p.duration(n, at) },
 		"mode":    func(n *yaml.Node, at string) { r.Mode = p.mode(n, at) },
 		"owner":   func(n *yaml.Node, at string) { r.Owner = p.text(n, at) },

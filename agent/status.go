@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/droverhq/drover/agent/serve"
 	"github.com/droverhq/drover/agent/store"
 )
 
@@ -34,6 +35,7 @@ type Status struct {
 	Manifest  string           `json:"manifest"` // of what is on the disk now
 	Drifted   []string         `json:"drifted"`
 	Documents []DocumentStatus `json:"documents"`
+	Serve     *serve.Status    `json:"serve,omitempty"` // where the node is an instance, too or only
 }
 
 // DocumentStatus is one document on the disk.
@@ -46,16 +48,32 @@ type DocumentStatus struct {
 
 // ReadStatus looks at an agent's directory without disturbing the process that
 // may be running on it.
-func ReadStatus(dir string) (st Status, err error) {
-	st = Status{Documents: []DocumentStatus{}, Drifted: []string{}}
+func ReadStatus(c Config) (st Status, err error) {
+	st = Status{Node: c.Node, Documents: []DocumentStatus{}, Drifted: []string{}}
+	if c.Serve != nil {
+		s, err := serve.ReadStatus(*c.Serve)
+		if err != nil {
+			return st, err
+		}
+		st.Serve = &s
+	}
+	channel, err := c.hasChannel()
+	if err != nil || !channel {
+		return st, err
+	}
+	return st, st.channel(c.Dir)
+}
+
+// channel reads what the WebSocket channel left and keeps.
+func (st *Status) channel(dir string) (err error) {
 	view, err := store.View(dir)
 	if err != nil {
-		return st, err
+		return err
 	}
 	defer func() { err = errors.Join(err, view.Close()) }()
 	id, err := loadIdentity(view.Root())
 	if err != nil {
-		return st, err
+		return err
 	}
 	accepted, held := view.Accepted(id.Cluster), view.Read(view.Running())
 	st.Node, st.Cluster, st.Running = id.Node, id.Cluster, view.InUse
@@ -75,7 +93,7 @@ func ReadStatus(dir string) (st Status, err error) {
 		st.Contact = contact{LastError: sessionFile + ": " + err.Error()}
 	}
 	st.Contact.Connected = st.Contact.Connected && st.Running
-	return st, nil
+	return nil
 }
 
 func (st *Status) documents(g *store.Generation, h store.Held) {

@@ -260,7 +260,7 @@ func TestARouterWithoutAClockConnectsOnceItHasSeenTheTime(t *testing.T) {
 		ended := make(chan error)
 		go func() { ended <- a.Run(ctx) }()
 		for st := (Status{}); !strings.Contains(st.Contact.LastError, "clock"); {
-			st, err = ReadStatus(s.dir)
+			st, err = ReadStatus(Config{Dir: s.dir})
 			must(t, err)
 		}
 		cancel()

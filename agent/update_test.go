@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"github.com/droverhq/drover/agent/hook"
 	"github.com/droverhq/drover/document"
 	"github.com/droverhq/drover/wire"
 )
@@ -30,7 +31,7 @@ func (n *node) delta(index uint64, from docs, target, patch string) (wire.Update
 }
 
 // script makes a command of a node out of a shell text.
-func script(text string) []string { return []string{"/bin/sh", "-c", text} }
+func script(text string) hook.Action { return hook.Action{Argv: []string{"/bin/sh", "-c", text}} }
 
 // lines reads what hooks wrote.
 func (n *node) lines(name string) []string {
@@ -213,9 +214,9 @@ func TestHooksRunForWhatChangesOnly(t *testing.T) {
 	n := newNode(t)
 	note := `echo "$0 $DROVER_CHANGED $DROVER_REVISION $(cat "$DROVER_STAGED"/routing/a.json) $(cat "$DROVER_CURRENT"/routing/a.json 2>/dev/null)" >> `
 	rule := Rule{Match: "routing/*",
-		Check:  []string{"/bin/sh", "-c", note + "log", "check"},
-		Reload: []string{"/bin/sh", "-c", note + "log", "reload"},
-		Health: []string{"/bin/sh", "-c", note + "log", "health"}}
+		Check:  hook.Action{Argv: []string{"/bin/sh", "-c", note + "log", "check"}},
+		Reload: hook.Action{Argv: []string{"/bin/sh", "-c", note + "log", "reload"}},
+		Health: hook.Action{Argv: []string{"/bin/sh", "-c", note + "log", "health"}}}
 	startAgent(t, n.config(rule), Deps{})
 	l := n.peer.session()
 	v1 := docs{"routing/a": `{"x":1}`, "routing/b": `{}`, "other": `{}`}

@@ -35,18 +35,18 @@ func unseal(b []byte) ([]byte, error) {
 	return []byte(text), nil
 }
 
-// attr is how a file is created. UID and GID below zero leave the owner alone.
-type attr struct {
-	mode     fs.FileMode
-	uid, gid int
+// Attr is how a file is created. UID and GID below zero leave the owner alone.
+type Attr struct {
+	Mode     fs.FileMode
+	UID, GID int
 }
 
-func private() attr { return attr{mode: 0o600, uid: -1, gid: -1} }
+func private() Attr { return Attr{Mode: 0o600, UID: -1, GID: -1} }
 
-// writeFile creates name, which must not exist, and syncs its content; the
+// WriteFile creates name, which must not exist, and syncs its content; the
 // name itself is durable once its directory is synced.
-func writeFile(root *os.Root, name string, content []byte, a attr) (err error) {
-	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, a.mode)
+func WriteFile(root *os.Root, name string, content []byte, a Attr) (err error) {
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, a.Mode)
 	if err != nil {
 		return err
 	}
@@ -54,19 +54,19 @@ func writeFile(root *os.Root, name string, content []byte, a attr) (err error) {
 	if _, err := f.Write(content); err != nil {
 		return err
 	}
-	if err := f.Chmod(a.mode); err != nil { // the umask may have taken bits
+	if err := f.Chmod(a.Mode); err != nil { // the umask may have taken bits
 		return err
 	}
-	if a.uid >= 0 || a.gid >= 0 {
-		if err := f.Chown(a.uid, a.gid); err != nil {
+	if a.UID >= 0 || a.GID >= 0 {
+		if err := f.Chown(a.UID, a.GID); err != nil {
 			return err
 		}
 	}
 	return f.Sync()
 }
 
-// syncDir makes the names in a directory durable.
-func syncDir(root *os.Root, name string) (err error) {
+// SyncDir makes the names in a directory durable.
+func SyncDir(root *os.Root, name string) (err error) {
 	d, err := root.Open(name)
 	if err != nil {
 		return err
@@ -82,18 +82,18 @@ func Replace(root *os.Root, name string, content []byte) error {
 	if err := root.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := writeFile(root, temp, content, private()); err != nil {
+	if err := WriteFile(root, temp, content, private()); err != nil {
 		return err
 	}
 	if err := root.Rename(temp, name); err != nil {
 		return err
 	}
-	return syncDir(root, path.Dir(name))
+	return SyncDir(root, path.Dir(name))
 }
 
-// readAll reads a file with a bound, so that a file that somebody else filled
+// ReadFile reads a file with a bound, so that a file that somebody else filled
 // does not fill the memory too.
-func readAll(root *os.Root, name string, limit int64) (content []byte, modified time.Time, err error) {
+func ReadFile(root *os.Root, name string, limit int64) (content []byte, modified time.Time, err error) {
 	f, err := root.Open(name)
 	if err != nil {
 		return nil, time.Time{}, err

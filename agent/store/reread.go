@@ -22,7 +22,7 @@ func (s *Store) Text(g *Generation, target string) ([]byte, error) {
 	if d == nil {
 		return nil, fmt.Errorf("document %s: %w", target, fs.ErrNotExist)
 	}
-	text, _, err := readAll(s.root, path.Join(g.dir(), receivedName(target)), maxFile)
+	text, _, err := ReadFile(s.root, path.Join(g.dir(), receivedName(target)), maxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +58,7 @@ func (s *Store) Read(g *Generation) Held {
 		return held
 	}
 	for _, d := range g.Documents {
-		content, modified, err := readAll(s.root, path.Join(current, d.Target+".json"), maxFile)
+		content, modified, err := ReadFile(s.root, path.Join(current, d.Target+".json"), maxFile)
 		if err != nil {
 			held.Drifted = append(held.Drifted, d.Target)
 			continue

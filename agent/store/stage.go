@@ -48,7 +48,7 @@ func (s *Store) commit(temp string, g *Generation) error {
 	s.last, s.all[g.Number] = g.Number, g
 	err := s.step("stage: sync generations")
 	if err == nil {
-		err = syncDir(s.root, generations)
+		err = SyncDir(s.root, generations)
 	}
 	if err != nil { // whether it will be there after a crash is unknown: let it count, and fail
 		return errors.Join(err, s.Fail(g, []byte(`{}`)), s.Told(g))
@@ -91,14 +91,14 @@ func (w *writer) write(g *Generation, files []File) error {
 	if err != nil {
 		return err
 	}
-	if err := writeFile(s.root, w.path("header.json"), seal(text), private()); err != nil {
+	if err := WriteFile(s.root, w.path("header.json"), seal(text), private()); err != nil {
 		return err
 	}
 	if err := s.step("stage: sync directories"); err != nil {
 		return err
 	}
 	for _, dir := range w.dirs {
-		if err := syncDir(s.root, dir); err != nil {
+		if err := SyncDir(s.root, dir); err != nil {
 			return err
 		}
 	}
@@ -134,7 +134,7 @@ func (w *writer) document(f File) (Document, error) {
 		return Document{}, err
 	}
 	received, rendered := w.path(receivedName(f.Target)), w.path(fileName(f.Target))
-	a := attr{mode: f.Mode, uid: f.UID, gid: f.GID}
+	a := Attr{Mode: f.Mode, UID: f.UID, GID: f.GID}
 	old := s.running.Find(f.Target)
 	if f.Text == nil {
 		if old == nil || old.Checksum != f.Checksum {
@@ -156,13 +156,13 @@ func (w *writer) document(f File) (Document, error) {
 		f.Text = text
 	}
 	content := render(f.Text)
-	if err := writeFile(s.root, received, f.Text, private()); err != nil {
+	if err := WriteFile(s.root, received, f.Text, private()); err != nil {
 		return Document{}, err
 	}
 	if err := s.step("stage: file " + f.Target); err != nil {
 		return Document{}, err
 	}
-	if err := writeFile(s.root, rendered, content, a); err != nil {
+	if err := WriteFile(s.root, rendered, content, a); err != nil {
 		return Document{}, err
 	}
 	return Document{Target: f.Target, Version: f.Version, Checksum: f.Checksum, Received: digest(f.Text), File: digest(content)}, nil

@@ -117,7 +117,7 @@ func View(dir string) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{root: root, all: map[int]*Generation{}, step: func(string) error { return errors.New("this is a view") }}
-	if s.InUse, err = locked(root); err != nil {
+	if s.InUse, err = Locked(root); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.read(false); err != nil {
@@ -166,11 +166,11 @@ func (s *Store) load() error {
 		return err
 	}
 	s.lock = lock
-	if err := takeLock(lock); err != nil {
+	if err := TakeLock(lock); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrLocked, s.root.Name(), err)
 	}
 	if err := s.root.Mkdir(generations, 0o755); err == nil {
-		if err := syncDir(s.root, "."); err != nil {
+		if err := SyncDir(s.root, "."); err != nil {
 			return err
 		}
 	} else if !errors.Is(err, fs.ErrExist) {
@@ -210,9 +210,9 @@ func (s *Store) newestGood() *Generation {
 	return newest
 }
 
-// takeLock waits a moment: a process that looks at the lock (View), or that is
+// TakeLock waits a moment: a process that looks at the lock (View), or that is
 // ending, gives it back soon.
-func takeLock(lock *os.File) error {
+func TakeLock(lock *os.File) error {
 	const tries, pause = 20, 50 * time.Millisecond
 	var err error
 	for range tries {
@@ -224,9 +224,9 @@ func takeLock(lock *os.File) error {
 	return err
 }
 
-// locked tells whether a process has the directory. Closing the file gives the
+// Locked tells whether a process has the directory. Closing the file gives the
 // lock that it took for that back.
-func locked(root *os.Root) (inUse bool, err error) {
+func Locked(root *os.Root) (inUse bool, err error) {
 	lock, err := root.Open(lockFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -239,7 +239,7 @@ func locked(root *os.Root) (inUse bool, err error) {
 }
 
 func (s *Store) loadAccepted() error {
-	sealed, _, err := readAll(s.root, acceptedAt, 64<<10)
+	sealed, _, err := ReadFile(s.root, acceptedAt, 64<<10)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -276,7 +276,7 @@ func (s *Store) loadGeneration(name string, sweep bool) error {
 }
 
 func readHeader(root *os.Root, name string) (h Header, err error) {
-	sealed, _, err := readAll(root, name, 64<<20)
+	sealed, _, err := ReadFile(root, name, 64<<20)
 	if err != nil {
 		return h, err
 	}

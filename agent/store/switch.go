@@ -41,7 +41,7 @@ func (s *Store) point(n int, why string) error {
 	if err := s.step(why + ": sync"); err != nil {
 		return err
 	}
-	return syncDir(s.root, ".")
+	return SyncDir(s.root, ".")
 }
 
 // Finish marks a generation good: it passed everything, and runs.
@@ -100,7 +100,7 @@ func (s *Store) markWith(g *Generation, mark string, content []byte) error {
 	}
 	var err error
 	if content == nil {
-		err = writeFile(s.root, g.mark(mark), nil, private())
+		err = WriteFile(s.root, g.mark(mark), nil, private())
 	} else {
 		err = Replace(s.root, g.mark(mark), seal(content))
 	}
@@ -110,7 +110,7 @@ func (s *Store) markWith(g *Generation, mark string, content []byte) error {
 	if err := s.step("mark: sync " + mark); err != nil {
 		return err
 	}
-	return syncDir(s.root, g.dir())
+	return SyncDir(s.root, g.dir())
 }
 
 // Unfinished is the generation that a crash left without a verdict, nil for
@@ -140,7 +140,7 @@ func (s *Store) Untold() (*Generation, []byte) {
 	if found == nil || exists(s.root, found.mark(markTold)) {
 		return nil, nil
 	}
-	sealed, _, err := readAll(s.root, found.mark(markFailed), 1<<20)
+	sealed, _, err := ReadFile(s.root, found.mark(markFailed), 1<<20)
 	if err != nil {
 		return nil, nil
 	}

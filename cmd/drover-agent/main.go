@@ -10,12 +10,14 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
 
 	"github.com/droverhq/drover/agent"
+	"github.com/droverhq/drover/agent/serve"
 	"github.com/droverhq/drover/internal/lifeline"
 	"github.com/droverhq/drover/internal/version"
 )
@@ -83,7 +85,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case "enroll":
 		return enroll(ctx, args, stdout, stderr)
 	case "run":
-		return serve(ctx, args, stderr)
+		return runAgent(ctx, args, stderr)
 	case "status":
 		return status(args, stdout, stderr)
 	case "check-config":
@@ -163,7 +165,7 @@ func enroll(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	return err
 }
 
-func serve(ctx context.Context, args []string, stderr io.Writer) error {
+func runAgent(ctx context.Context, args []string, stderr io.Writer) error {
 	set, config := flags("run", "--config agent.yaml", stderr)
 	format := set.String("log-format", "text", "`text` or json")
 	level := set.String("log-level", "info", "`debug`, info, warn or error")
@@ -224,7 +226,7 @@ func status(args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	st, err := agent.ReadStatus(c.Dir)
+	st, err := agent.ReadStatus(c)
 	if err != nil {
 		return err
 	}
@@ -241,6 +243,19 @@ func status(args []string, stdout, stderr io.Writer) error {
 
 func table(out io.Writer, st agent.Status) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	if st.Cluster != "" || st.Serve == nil {
+		channelTable(w, st)
+	}
+	if st.Serve != nil {
+		if st.Cluster != "" {
+			fmt.Fprintln(w)
+		}
+		instanceTable(w, *st.Serve)
+	}
+	return w.Flush()
+}
+
+func channelTable(w io.Writer, st agent.Status) {
 	contact := "not running"
 	switch {
 	case st.Contact.Connected:
@@ -261,5 +276,26 @@ func table(out io.Writer, st agent.Status) error {
 		}
 		fmt.Fprintf(w, "%s\t%d\t%s\n", d.Target, d.Version, state)
 	}
-	return w.Flush()
+}
+
+func instanceTable(w io.Writer, st serve.Status) {
+	state, last := "not running", "never"
+	if st.Running {
+		state = "serving on " + st.Listen
+	}
+	if !st.LastReload.IsZero() {
+		last = st.LastReload.Format(time.RFC3339)
+	}
+	fmt.Fprintf(w, "instance\t%s\nendpoints\t%s\nversion\t%s\nlast reload\t%s\n\n", st.ID, state, st.Version, last)
+	fmt.Fprintln(w, "TYPE\tHASH\tENTRIES\tFILE")
+	for _, f := range st.Files {
+		file := "accepted"
+		switch {
+		case f.Error != "":
+			file = f.Error
+		case slices.Contains(st.OnTrial, f.Target):
+			file = "another content is on trial"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%s\n", f.Target, f.Version, f.Entries, file)
+	}
 }
