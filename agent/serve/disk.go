@@ -71,7 +71,10 @@ func (d *disk) prepare() (err error) {
 		return fmt.Errorf("%s is not a directory of this program's: it belongs to the channel of an enrolled agent; give serve.dir a directory of its own",
 			path.Join(d.root.Name(), currentDir))
 	}
-	for _, dir := range []string{currentDir, ownDir, newDir, undoDir} {
+	if err := d.unstage(); err != nil {
+		return err
+	}
+	for _, dir := range []string{currentDir, ownDir, undoDir} {
 		if err := d.mkdir(dir); err != nil {
 			return err
 		}
@@ -215,6 +218,11 @@ func (d *disk) undo(target string, r *Rule) error {
 	name := currentFile(target)
 	old, _, err := store.ReadFile(d.root, undoFile(target, extension), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := d.root.Lstat(undoFile(target, nothing)); errors.Is(err, fs.ErrNotExist) {
+			return nil // nothing is on trial: what is there is what was there before
+		} else if err != nil {
+			return err
+		}
 		if err = d.root.Remove(name); errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}

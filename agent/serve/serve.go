@@ -109,13 +109,13 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.disk.close()) }()
 	s.started, s.dirty = s.now(), map[string]bool{}
+	s.working.Lock() // until what a crash left is put back, the answer is: busy
 	l, err := s.open()
 	if err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	s.whole = ctx
-	s.working.Lock() // until what a crash left is put back, the answer is: busy
 	g.Go(func() error { defer s.working.Unlock(); s.recover(); return nil })
 	server := &http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,

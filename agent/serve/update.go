@@ -187,7 +187,7 @@ func (s *Server) run(ctx context.Context, step string, r *Rule, a hook.Action, s
 		return nil
 	}
 	if err := s.step(step); err != nil {
-		return &hookError{err: err}
+		return failWrite(err)
 	}
 	start := time.Now()
 	tail, err := a.Run(ctx, hook.Setting{Dir: s.config.Dir, Timeout: r.Timeout, Env: []string{
@@ -213,6 +213,9 @@ func (e *hookError) Unwrap() error { return e.err }
 // fromHook tells a content that the application does not want from an
 // application that has no time for any.
 func (s *Server) fromHook(err error, stage, code string) error {
+	if f := (*refusal)(nil); errors.As(err, &f) {
+		return f
+	}
 	f := &refusal{status: http.StatusBadRequest, stage: stage, code: code, message: err.Error()}
 	if h := (*hookError)(nil); errors.As(err, &h) {
 		f.tail = h.tail
