@@ -29,6 +29,7 @@ func TestTheCommandLine(t *testing.T) {
 		{"an edit in the editor", edits},
 		{"a conflicting edit is kept", conflictingEdit},
 		{"plan, apply, export, prune", planAndApply},
+		{"what webhook services read", webhookDocuments},
 		{"exit codes", exitCodes},
 		{"waiting", waiting},
 		{"nodes", nodesByHand},
