@@ -6,10 +6,10 @@ import (
 	"log/slog"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
-
+	"github.com/droverhq/drover/push/socket"
 	"github.com/droverhq/drover/wire"
 )
 
@@ -37,10 +37,12 @@ const stuckAfter = 50 * time.Millisecond
 // conn is one WebSocket. It implements link: frames are queued and written by
 // one goroutine at a time, which is borrowed from the writers.
 type conn struct {
-	ws      *websocket.Conn
+	ws      *socket.Conn
 	writers *writers
 	log     *slog.Logger
-	armed   time.Time // when the reader last moved its deadline
+	session *session // set before it is read from
+	pace    pace
+	heard   atomic.Int64 // when it last gave a sign of life, in Unix seconds
 
 	mu      sync.Mutex
 	queue   []outgoing
@@ -48,23 +50,13 @@ type conn struct {
 	closing bool
 }
 
-// outgoing is one entry of the queue: an update, a message, a ping, or the
-// close.
+// outgoing is one entry of the queue, in the form in which it is sent.
 type outgoing struct {
-	update *frame
-	data   []byte
-	ping   bool
-	close  []byte
+	data []byte
+	last bool // the connection ends with it
 }
 
-func (o outgoing) size() int {
-	if o.update != nil {
-		return len(o.update.data)
-	}
-	return len(o.data)
-}
-
-func (c *conn) send(f *frame) { c.put(outgoing{update: f}) }
+func (c *conn) send(f *frame) { c.put(outgoing{data: f.message()}) }
 
 func (c *conn) tell(m wire.Message) {
 	data, err := wire.Encode(m)
@@ -72,11 +64,11 @@ func (c *conn) tell(m wire.Message) {
 		c.log.Error("message cannot be encoded", "type", m.Kind(), "error", err)
 		return
 	}
-	c.put(outgoing{data: data})
+	c.put(outgoing{data: socket.Frame(socket.Text, data)})
 }
 
 func (c *conn) close(code int, reason string) {
-	c.put(outgoing{close: websocket.FormatCloseMessage(code, reason)})
+	c.put(outgoing{data: socket.CloseFrame(code, reason), last: true})
 }
 
 func (c *conn) put(o outgoing) {
@@ -91,10 +83,10 @@ func (c *conn) put(o outgoing) {
 		return
 	}
 	c.queue = append(c.queue, o)
-	c.closing = o.close != nil
+	c.closing = o.last
 	if !c.writing {
 		c.writing = true
-		c.writers.borrow(c, o.size() > smallWrite)
+		c.writers.borrow(c, len(o.data) > smallWrite)
 	}
 }
 
@@ -114,7 +106,7 @@ func (c *conn) flushUpTo(limit int) {
 			return
 		}
 		next := c.queue[0]
-		if next.size() > limit {
+		if len(next.data) > limit {
 			c.mu.Unlock()
 			c.writers.group.Go(c.flush)
 			return
@@ -128,56 +120,36 @@ func (c *conn) flushUpTo(limit int) {
 	}
 }
 
-// shut closes the socket; the reader sees it and ends the session.
+// shut ends the connection; its reader sees that and ends the session.
 func (c *conn) shut() {
 	c.mu.Lock()
 	c.queue, c.writing, c.closing = nil, false, true
 	c.mu.Unlock()
-	_ = c.ws.Close()
+	c.ws.Shut()
 }
 
 var errClosed = errors.New("closed by this side")
 
 func (c *conn) write(o outgoing) error {
-	deadline := time.Now().Add(writeBase + time.Duration(o.size())*time.Second/writeSpeed)
-	if o.close != nil {
-		_ = c.ws.WriteControl(websocket.CloseMessage, o.close, deadline)
-		return errClosed
-	}
-	if o.ping {
-		return c.ws.WriteControl(websocket.PingMessage, nil, deadline)
-	}
+	deadline := time.Now().Add(writeBase + time.Duration(len(o.data))*time.Second/writeSpeed)
 	if err := c.ws.SetWriteDeadline(deadline); err != nil {
 		return fmt.Errorf("write deadline: %w", err)
 	}
-	if o.update == nil {
-		return c.ws.WriteMessage(websocket.TextMessage, o.data)
+	if _, err := c.ws.Write(o.data); err != nil {
+		return fmt.Errorf("write: %w", err)
 	}
-	m, err := o.update.message()
-	if err != nil {
-		return err
-	}
-	return c.ws.WritePreparedMessage(m)
-}
-
-func (c *conn) ping() { c.put(outgoing{ping: true}) }
-
-// rearm is how often the deadline of reads is moved: it costs more than to look
-// at the clock, and a second of the silence is not missed.
-const rearm = time.Second
-
-// alive notes a sign of life, and lets the next read wait for another. Only the
-// goroutine that reads calls it.
-func (c *conn) alive() error {
-	now := time.Now()
-	if now.Sub(c.armed) < rearm {
-		return nil
-	}
-	c.armed = now
-	if err := c.ws.SetReadDeadline(now.Add(silence)); err != nil {
-		return fmt.Errorf("read deadline: %w", err)
+	if o.last {
+		return errClosed
 	}
 	return nil
+}
+
+// alive notes a sign of life.
+func (c *conn) alive(now time.Time) { c.heard.Store(now.Unix()) }
+
+// silent tells whether the last sign of life is too long ago.
+func (c *conn) silent(now time.Time) bool {
+	return now.Unix()-c.heard.Load() > int64(silence/time.Second)
 }
 
 // writers are the few goroutines that write for thousands of connections. A

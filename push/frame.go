@@ -8,10 +8,9 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/gorilla/websocket"
-
 	"github.com/droverhq/drover/document"
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/push/socket"
 	"github.com/droverhq/drover/wire"
 )
 
@@ -35,15 +34,13 @@ type frame struct {
 	data []byte
 
 	prepare  sync.Once
-	prepared *websocket.PreparedMessage
-	err      error
+	prepared []byte
 }
 
-// message is the frame in the form that a WebSocket sends without encoding it
-// again for each connection.
-func (f *frame) message() (*websocket.PreparedMessage, error) {
-	f.prepare.Do(func() { f.prepared, f.err = websocket.NewPreparedMessage(websocket.TextMessage, f.data) })
-	return f.prepared, f.err
+// message is the frame in the form in which all connections send it.
+func (f *frame) message() []byte {
+	f.prepare.Do(func() { f.prepared = socket.Frame(socket.Text, f.data) })
+	return f.prepared
 }
 
 // foundry makes frames. It is used by one goroutine at a time.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/push/socket"
 	"github.com/droverhq/drover/wire"
 )
 
@@ -37,7 +38,7 @@ func (s *Server) keepHouse(ctx context.Context, peers []string) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		s.pingSome(n)
+		s.pingSome(n, time.Now())
 		ok, lost := s.deps.Cluster.Quorum()
 		if now := s.urls(); ok != quorum || !slices.Equal(now, peers) && !s.stops() {
 			quorum, peers = ok, now
@@ -58,14 +59,22 @@ func (s *Server) keepHouse(ctx context.Context, peers []string) error {
 	}
 }
 
-// pingSome pings the sessions whose turn it is: each once in a heartbeat.
-func (s *Server) pingSome(n uint64) {
+// pingSome pings the sessions whose turn it is, each once in a heartbeat, and
+// ends those that have been silent for too long.
+func (s *Server) pingSome(n uint64, now time.Time) {
 	const turns = uint64(heartbeat / time.Second)
+	ping := outgoing{data: socket.Frame(socket.Ping, nil)}
 	s.core.mu.Lock()
 	defer s.core.mu.Unlock()
 	for id, session := range s.core.sessions {
-		if c, ok := session.link.(*conn); ok && id%turns == n%turns {
-			c.ping()
+		c, ok := session.link.(*conn)
+		switch {
+		case !ok:
+		case c.silent(now):
+			s.deps.Log.Debug("agent is silent", "node", session.node)
+			c.shut()
+		case id%turns == n%turns:
+			c.put(ping)
 		}
 	}
 }

@@ -5,13 +5,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
-	"github.com/gorilla/websocket"
-	"golang.org/x/time/rate"
-
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/push/socket"
 	"github.com/droverhq/drover/wire"
 )
 
@@ -32,55 +31,64 @@ func (s *Server) Handler() http.Handler {
 		}
 		s.serving.Add(1)
 		s.mu.Unlock()
-		address := r.RemoteAddr
-		go func() {
-			defer s.serving.Done()
-			s.serve(ws, address)
-		}()
+		below, err := socket.New(ws.NetConn(), wire.LimitBeforeWelcome)
+		if err != nil {
+			s.deps.Log.Error("an agent's connection cannot be used", "error", err)
+			_ = ws.Close()
+			s.serving.Done()
+			return
+		}
+		c := &conn{ws: below, writers: s.writers, log: s.deps.Log}
+		go s.serve(c, ws.Subprotocol())
 	})
 }
 
-// serve owns a connection until it is a session.
-func (s *Server) serve(ws *websocket.Conn, address string) {
-	c := &conn{ws: ws, writers: s.writers, log: s.deps.Log}
-	handed := false
-	defer func() {
-		if !handed {
-			c.shut()
-		}
-	}()
-	if ws.Subprotocol() != wire.Subprotocol {
-		_ = c.write(outgoing{close: websocket.FormatCloseMessage(wire.CloseProtocol, "the subprotocol is "+wire.Subprotocol)})
-		return
-	}
-	session, err := s.handshake(c)
+// serve owns a connection until it is a session: what it needs of stack is
+// gone then.
+func (s *Server) serve(c *conn, protocol string) {
+	session, err := s.welcome(c, protocol)
 	if err != nil {
 		var refused *refusal
-		if errors.As(err, &refused) {
-			_ = c.write(outgoing{close: websocket.FormatCloseMessage(refused.code, refused.reason)})
+		var broken *socket.Error
+		switch {
+		case errors.As(err, &refused):
+			_ = c.write(outgoing{data: socket.CloseFrame(refused.code, refused.reason)})
+		case errors.As(err, &broken):
+			_ = c.write(outgoing{data: socket.CloseFrame(broken.Code, broken.Reason)})
 		}
-		s.deps.Log.Info("agent was not admitted", "address", address, "error", err)
+		s.deps.Log.Info("agent was not admitted", "address", address{c.ws}, "error", err)
+		_ = c.ws.Close()
+		s.serving.Done()
 		return
 	}
-	s.deps.Log.Debug("agent connected", "node", session.node, "address", address, "connection", session.hello.Connection)
-	handed = true
-	s.serving.Go(func() { s.attend(session, c, address) })
+	s.deps.Log.Debug("agent connected", "node", session.node, "address", address{c.ws}, "connection", session.hello.Connection)
+	c.session = session
+	if err := s.poller.Add(c.ws, c); err != nil {
+		s.end(c, err)
+		return
+	}
+	s.newReader(helloSize).attend(c, true)
 }
 
-// attend reads a session to its end, on a goroutine of its own: the stack of
-// one that has shaken hands stays as large as that took, for as long as the
-// session lasts.
-func (s *Server) attend(session *session, c *conn, address string) {
-	defer c.shut()
-	err := s.read(session, c)
-	s.deps.Log.Debug("agent disconnected", "node", session.node, "address", address, "error", err)
-	if s.core.ended(session) {
+// end takes out a session whose connection has ended. Only its reader calls it.
+func (s *Server) end(c *conn, err error) {
+	defer s.serving.Done()
+	s.deps.Log.Debug("agent disconnected", "node", c.session.node, "address", address{c.ws}, "error", err)
+	c.shut()
+	_ = s.poller.Remove(c.ws)
+	if s.core.ended(c.session) {
 		s.mu.Lock()
-		s.closed = append(s.closed, fsm.Closed{Node: session.ord, Session: session.id})
+		s.closed = append(s.closed, fsm.Closed{Node: c.session.ord, Session: c.session.id})
 		s.mu.Unlock()
 		s.kick(s.heard)
 	}
 }
+
+// address is where an agent calls from, as the log shows it.
+type address struct{ ws *socket.Conn }
+
+// LogValue implements slog.LogValuer.
+func (a address) LogValue() slog.Value { return slog.StringValue(a.ws.RemoteAddr().String()) }
 
 // refusal is why a connection is closed before it is a session.
 type refusal struct {
@@ -90,10 +98,12 @@ type refusal struct {
 
 func (r *refusal) Error() string { return r.reason }
 
-// handshake sends the challenge, and admits the agent whose hello proves that
-// it has the key of its node.
-func (s *Server) handshake(c *conn) (*session, error) {
-	c.ws.SetReadLimit(wire.LimitBeforeWelcome)
+// welcome sends the challenge, and admits the agent whose hello proves that it
+// has the key of its node.
+func (s *Server) welcome(c *conn, protocol string) (*session, error) {
+	if protocol != wire.Subprotocol {
+		return nil, &refusal{wire.CloseProtocol, "the subprotocol is " + wire.Subprotocol}
+	}
 	if err := c.ws.SetReadDeadline(time.Now().Add(helloTime)); err != nil {
 		return nil, fmt.Errorf("read deadline: %w", err)
 	}
@@ -106,12 +116,12 @@ func (s *Server) handshake(c *conn) (*session, error) {
 	challenge := wire.Challenge{Nonce: wire.Base64(random[:]), Cluster: cluster, Peer: peer}
 	data, err := wire.Encode(challenge)
 	if err == nil {
-		err = c.write(outgoing{data: data})
+		err = c.write(outgoing{data: socket.Frame(socket.Text, data)})
 	}
 	if err != nil {
 		return nil, err
 	}
-	_, data, err = c.ws.ReadMessage()
+	data, err = c.ws.ReadMessage()
 	if err != nil {
 		return nil, fmt.Errorf("no hello: %w", err)
 	}
@@ -161,11 +171,8 @@ func (s *Server) admit(c *conn, challenge wire.Challenge, hello wire.Hello) (*se
 		s.deps.Log.Warn("two processes claim one identity; the newcomer is refused", "node", node.ID)
 		return nil, &refusal{wire.CloseDuplicate, "another process holds this identity"}
 	}
-	c.ws.SetReadLimit(wire.LimitAfterWelcome)
-	c.ws.SetPongHandler(func(string) error { return c.alive() })
-	if err := c.alive(); err != nil {
-		return nil, err
-	}
+	c.ws.SetLimit(wire.LimitAfterWelcome)
+	c.alive(time.Now())
 	session, err := s.core.admit(c, node.Ordinal, challenge.Nonce, hello)
 	if err != nil {
 		return nil, &refusal{wire.CloseProtocol, "hello: the manifest is no checksum"}
@@ -177,31 +184,4 @@ func (s *Server) admit(c *conn, challenge wire.Challenge, hello wire.Hello) (*se
 	s.kick(s.kicked)
 	s.kick(s.heard)
 	return session, nil
-}
-
-// How many frames a node may send: each may become a part of the log of all
-// peers. Faster ones wait in the node's own connection, and nothing is lost.
-const (
-	framesPerSecond = 50
-	framesAtOnce    = 200
-)
-
-// read takes the messages of a session until its connection ends.
-func (s *Server) read(session *session, c *conn) error {
-	pace := rate.NewLimiter(framesPerSecond, framesAtOnce)
-	for {
-		_, r, err := c.ws.NextReader()
-		if err != nil {
-			return fmt.Errorf("read: %w", err)
-		}
-		if d := pace.Reserve().Delay(); d > 0 {
-			time.Sleep(d) // at most the time of one frame: no longer than a stop waits anyway
-		}
-		if err := c.alive(); err != nil {
-			return err
-		}
-		if err := s.decoders.pass(session, c, r); err != nil {
-			return err
-		}
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/push/socket"
 	"github.com/droverhq/drover/wire"
 )
 
@@ -48,7 +49,7 @@ type Server struct {
 
 	upgrader websocket.Upgrader
 	writers  *writers
-	decoders *decoders
+	poller   socket.Poller
 	// verifying has room for the handshakes that are checked at a time.
 	verifying chan struct{}
 	claims    claims
@@ -73,11 +74,11 @@ func New(config Config, deps Deps) *Server {
 		config: config, deps: deps,
 		core: newCore(config.Peer, run, deps.Sign, random),
 		upgrader: websocket.Upgrader{
-			Subprotocols: []string{wire.Subprotocol}, ReadBufferSize: 512, WriteBufferSize: 1024,
+			Subprotocols: []string{wire.Subprotocol}, ReadBufferSize: 256, WriteBufferSize: 256, // for the handshake
 			WriteBufferPool: &sync.Pool{}, HandshakeTimeout: helloTime,
 			CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == "" },
 		},
-		writers: newWriters(), decoders: newDecoders(), verifying: make(chan struct{}, verifyCount),
+		writers: newWriters(), verifying: make(chan struct{}, verifyCount),
 		claims: claims{recent: map[uint32][]time.Time{}},
 		kicked: make(chan struct{}, 1), heard: make(chan struct{}, 1),
 	}
@@ -94,10 +95,9 @@ const writerCount = 8
 func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	s.writers.start(writerCount, ctx.Done())
-	decoded := make(chan struct{})
-	var decoding sync.WaitGroup
-	for range decoderCount {
-		decoding.Go(func() { s.decoders.run(decoded, s.take) })
+	var reading sync.WaitGroup
+	for range readerCount {
+		reading.Go(s.newReader(readSize).run)
 	}
 	peers := s.urls() // before anybody is welcomed
 	g.Go(func() error { return s.work(ctx) })
@@ -110,8 +110,8 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	err := g.Wait()
 	s.serving.Wait()
-	close(decoded) // no reader is left to wait for them
-	decoding.Wait()
+	_ = s.poller.Close() // no session is left
+	reading.Wait()
 	s.writers.group.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

@@ -22,6 +22,7 @@ import (
 	"github.com/droverhq/drover/internal/lifeline"
 	"github.com/droverhq/drover/internal/version"
 	"github.com/droverhq/drover/push"
+	"github.com/droverhq/drover/push/socket"
 	"github.com/droverhq/drover/ui"
 )
 
@@ -95,6 +96,7 @@ func serve(ctx context.Context, conf serverConfig, log *slog.Logger) error {
 		return fmt.Errorf("api.listen: %w", err)
 	}
 	defer listener.Close()
+	listener = socket.Listen(listener)
 
 	s, err := newServer(conf, id, log)
 	if err != nil {
