@@ -20,7 +20,7 @@ func TestTheClusterIsShown(t *testing.T) {
 	w.must(fsm.PutPeer{Peer: fsm.Peer{ID: "p2", Name: "ctl-2"}})
 	got := w.want(200, request{method: "GET", path: "/api/v1/cluster", as: "viewer"})
 	if got["name"] != "test" || got["leader"] != "ctl-1" || got["term"] != 1.0 || got["quorum"] != true || got["voters"] != 1.0 || got["tolerates"] != 0.0 ||
-		got["feature_level"] != 1.0 || got["stale_seconds"] != nil {
+		got["feature_level"] != float64(fsm.FeatureLevel) || got["stale_seconds"] != nil {
 		t.Errorf("got %v", got)
 	}
 	first, second := got["peers"].([]any)[0].(map[string]any), got["peers"].([]any)[1].(map[string]any)

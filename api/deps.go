@@ -82,6 +82,9 @@ type Deps struct {
 	Proposer Proposer
 	Control  Control
 	Log      *slog.Logger // nil discards
+	// Seal encrypts what must not be in the replicated state in clear: tokens and
+	// keys of instances. Without it, nothing that holds a secret can be added.
+	Seal func(secret []byte) ([]byte, error)
 	// Agents serves /agent/v1/connect, UI every path that is not the API's.
 	Agents http.Handler
 	UI     http.Handler

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/droverhq/drover/api/credential"
+	"github.com/droverhq/drover/cluster/ca"
 	"github.com/droverhq/drover/fsm"
 )
 
@@ -118,7 +119,15 @@ type world struct {
 	handler  http.Handler
 	tokens   map[string]string // by role
 	log      *lockedBuffer
+	key      ca.SealKey
 	skew     atomic.Int64 // how far the server's clock is ahead, in nanoseconds
+}
+
+func must[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
 }
 
 // sleep moves the server's clock on.
@@ -135,7 +144,9 @@ func newWorld(t testing.TB, change ...func(*Config, *Deps)) *world {
 	w.proposer = &single{store: w.store}
 	w.control.standing = Standing{Self: "p1", Leader: "p1", Term: 1, Since: time.Now()}
 	conf := Config{PasswordCost: cheap, Streams: StreamConfig{Coalesce: time.Millisecond}}
-	deps := Deps{Store: w.store, Proposer: w.proposer, Control: w.control, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	w.key = must(ca.NewSealKey())
+	seal := func(secret []byte) ([]byte, error) { return w.key.Seal("c-1", "instance", secret) }
+	deps := Deps{Store: w.store, Proposer: w.proposer, Control: w.control, Seal: seal, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, f := range change {
 		f(&conf, &deps)
 	}
@@ -177,7 +188,7 @@ func (l *lockedBuffer) String() string {
 }
 
 func (w *world) populate() {
-	w.must(fsm.CreateCluster{ID: "c-1", Name: "test", SignKeys: [][]byte{make([]byte, 32)}})
+	w.must(fsm.CreateCluster{ID: "c-1", Name: "test", SignKeys: [][]byte{make([]byte, 32)}, Feature: fsm.FeatureLevel})
 	w.must(fsm.PutPeer{Peer: fsm.Peer{ID: "p1", Name: "ctl-1", URL: "http://127.0.0.1:8080", Address: "127.0.0.1:8300"}})
 	hash, err := w.server.hasher.Hash(context.Background(), testPassword)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"github.com/droverhq/drover/fsm"
 )
 
-// nodeQuery is the parsed text of ?q=: words that a node's name or a label has
+// nodeQuery is the parsed text of ?q=: words that a node's name, URL or a label has
 // to hold, and key=value terms. Terms of one key are alternatives, different
 // keys must all hold. Keys are status, in_sync, connected, peer, document,
-// kind, or the key of any label.
+// kind, of instances source and gone, or the key of any label.
 type nodeQuery struct {
 	words []string
 	terms map[string][]string
@@ -85,11 +85,19 @@ func valueOf(st *fsm.State, n *fsm.Node, key string) string {
 	case "kind":
 		return n.Kind
 	}
+	if n.Instance != nil {
+		switch key {
+		case "source":
+			return sourceOf(n.Instance)
+		case "gone":
+			return strconv.FormatBool(n.Instance.Gone != 0)
+		}
+	}
 	return n.Labels[key]
 }
 
 func mentions(n *fsm.Node, word string) bool {
-	if strings.Contains(strings.ToLower(n.ID), word) {
+	if strings.Contains(strings.ToLower(n.ID), word) || n.Instance != nil && strings.Contains(strings.ToLower(n.Instance.URL), word) {
 		return true
 	}
 	for k, v := range n.Labels {

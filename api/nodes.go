@@ -51,12 +51,21 @@ func nodeOf(st *fsm.State, n *fsm.Node) nodeRow {
 		Connected: row.Connected, Peer: peerName(st, row),
 		Desired: desiredRow(st.Desired(n.Ordinal)), Reported: reportedRow(st, row),
 		InSync: st.Converged(n.Ordinal), Status: st.Status(n.Ordinal), Attempts: st.Attempts(n.Ordinal),
-		LastError: lastError(row), Enrolled: timeText(n.Enrolled),
+		LastError: lastError(st, n), Enrolled: timeText(n.Enrolled),
 	}
 }
 
 func (s *Server) nodeFullOf(st *fsm.State, n *fsm.Node, c *call) nodeFull {
-	out := nodeFull{nodeRow: nodeOf(st, n), Documents: []nodeDocument{}, Actions: []string{}}
+	out := nodeFull{nodeRow: nodeOf(st, n), Documents: documentsOf(st, n), Actions: []string{}}
+	if c.who.role.has(permNodesWrite) {
+		out.Actions = []string{"label", "retry", "resync", "remove"}
+	}
+	return out
+}
+
+// documentsOf are the documents that a node should hold, by target.
+func documentsOf(st *fsm.State, n *fsm.Node) []nodeDocument {
+	out := []nodeDocument{}
 	row, wanted := st.Row(n.Ordinal), st.Wanted(n.Ordinal).Versions
 	for _, e := range st.Desired(n.Ordinal).Entries {
 		d := nodeDocument{Document: e.Document, Target: e.Target, Version: e.Version.Number,
@@ -66,10 +75,7 @@ func (s *Server) nodeFullOf(st *fsm.State, n *fsm.Node, c *call) nodeFull {
 				d.Refused = r.Version
 			}
 		}
-		out.Documents = append(out.Documents, d)
-	}
-	if c.who.role.has(permNodesWrite) {
-		out.Actions = []string{"label", "retry", "resync", "remove"}
+		out = append(out, d)
 	}
 	return out
 }

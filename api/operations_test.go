@@ -19,7 +19,7 @@ type operation struct {
 // route has one, but for the handlers that are mounted here.
 func operations() map[string]operation {
 	all := map[string]operation{}
-	for _, part := range []map[string]operation{sessionOperations(), documentOperations(), fleetOperations(), adminOperations(), healthOperations()} {
+	for _, part := range []map[string]operation{sessionOperations(), documentOperations(), fleetOperations(), instanceOperations(), adminOperations(), healthOperations()} {
 		for key, op := range part {
 			all[key] = op
 		}
@@ -30,6 +30,7 @@ func operations() map[string]operation {
 const (
 	askLimit  = "limit: rows of a page, at most 1000; default 100"
 	askCursor = "cursor: next_cursor of the page before"
+	askNodes  = "q: words of a name, URL or label, and key=value terms (status, in_sync, connected, peer, document, kind, any label; of instances source and gone)"
 )
 
 func sessionOperations() map[string]operation {
@@ -76,7 +77,6 @@ type patchOperation struct {
 
 func fleetOperations() map[string]operation {
 	const push, node = "/api/v1/pushes/:id", "/api/v1/nodes/:id"
-	const askNodes = "q: words of a name or label, and key=value terms (status, in_sync, connected, peer, document, kind, any label)"
 	return map[string]operation{
 		"GET /api/v1/pushes": {summary: "List pushes, the newest first.", answer: page[pushRow]{},
 			query: []string{askLimit, askCursor, "state: running, done, done_with_failures or superseded", "document: name of a document"}},
@@ -95,6 +95,29 @@ func fleetOperations() map[string]operation {
 		"POST " + node + "/retry":   {summary: "Forget what a node refused and send it what is desired again.", answer: retryAnswer{}},
 		"POST /api/v1/nodes/enroll": {summary: "Make an enrolment token. It is shown once.", request: enrollTokenRequest{}, answer: enrollTokenAnswer{}, status: http.StatusCreated},
 		"POST /agent/v1/enroll":     {summary: "An agent registers its key; docs/protocol.md says how the proof is made.", request: agentEnroll{}, answer: agentEnrolled{}},
+	}
+}
+
+func instanceOperations() map[string]operation {
+	const all, dead = "/api/v1/instances", "/api/v1/deadletters"
+	filters := []string{askNodes, "kind: agent or instance", "document: that fell back", "cause: id of a cause"}
+	return map[string]operation{
+		"GET " + all: {summary: "List the instances: the nodes that controllers call over HTTP.", answer: page[instanceRow]{}, query: []string{askLimit, askCursor, askNodes}},
+		"POST " + all: {summary: "Add an instance. The answer does not wait for it. Token and key are sealed and never shown.",
+			request: instanceRequest{}, answer: instanceRow{}, status: http.StatusCreated},
+		"GET " + all + "/:id": {summary: "Read an instance.", answer: instanceRow{}},
+		"PATCH " + all + "/:id": {summary: "Change an instance; what is absent stays. It is tried again at once. A URL on another host needs the token as well.",
+			request: instancePatch{}, answer: instanceRow{}},
+		"DELETE " + all + "/:id": {summary: "Forget an instance. What it runs stays. One that a discovery still finds comes back.", status: http.StatusNoContent},
+		"POST " + all + "/sync": {summary: "Push to instances whatever they hold, and tell how it went with each. Waits until each has taken it, refused it or could not be reached, or the timeout is over.",
+			request: syncRequest{}, answer: syncAnswer{}},
+		"GET " + dead:                   {summary: "List the nodes of both kinds that used up their attempts, or refused for good, and wait for a person.", answer: page[deadLetter]{}, query: append([]string{askLimit, askCursor}, filters...)},
+		"GET " + dead + "/causes":       {summary: "Group dead letters by cause, the most frequent first.", answer: page[causeRow]{}, query: filters},
+		"POST " + dead + "/retry":       {summary: "Send dead letters what is desired again: those of ids, or of one cause.", request: selection{}, answer: retryAnswer{}},
+		"POST " + dead + "/discard":     {summary: "Take dead letters off the list until something newer is wanted of them. The nodes stay as they are.", request: selection{}, answer: discardAnswer{}},
+		"GET " + dead + "/:id":          {summary: "Read the dead letter of a node.", answer: deadLetterFull{}},
+		"POST " + dead + "/:id/retry":   {summary: "Send a dead letter what is desired again.", answer: retryAnswer{}},
+		"POST " + dead + "/:id/discard": {summary: "Take a dead letter off the list.", answer: discardAnswer{}},
 	}
 }
 

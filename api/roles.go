@@ -39,6 +39,11 @@ const (
 	permNodesRead      permission = "nodes.read"
 	permNodesWrite     permission = "nodes.write"
 	permNodesEnroll    permission = "nodes.enroll"
+	permInstancesRead  permission = "instances.read"
+	permInstancesWrite permission = "instances.write"
+	permInstancesSync  permission = "instances.sync"
+	permDeadRead       permission = "deadletters.read"
+	permDeadWrite      permission = "deadletters.write"
 	permEventsRead     permission = "events.read"
 	permClusterRead    permission = "cluster.read"
 	permClusterWrite   permission = "cluster.write"
@@ -59,6 +64,11 @@ var grants = map[permission]role{
 	permNodesRead:      roleViewer,
 	permNodesWrite:     roleOperator,
 	permNodesEnroll:    roleOperator,
+	permInstancesRead:  roleViewer,
+	permInstancesWrite: roleOperator,
+	permInstancesSync:  roleOperator,
+	permDeadRead:       roleViewer,
+	permDeadWrite:      roleOperator,
 	permEventsRead:     roleViewer,
 	permClusterRead:    roleViewer,
 	permClusterWrite:   roleAdmin,

@@ -20,7 +20,7 @@ const (
 // that is not in here; another holds openapi.json against it.
 func routes() []route {
 	return concat(sessionRoutes(), documentRoutes(), pushRoutes(), nodeRoutes(),
-		clusterRoutes(), auditRoutes(), accessRoutes(), otherRoutes())
+		instanceRoutes(), deadLetterRoutes(), clusterRoutes(), auditRoutes(), accessRoutes(), otherRoutes())
 }
 
 func concat(tables ...[]route) (all []route) {
@@ -80,6 +80,31 @@ func nodeRoutes() []route {
 		{method: remove, path: one, need: permNodesWrite, audited: true, handle: (*Server).deleteNode},
 		{method: post, path: one + "/resync", need: permNodesWrite, audited: true, handle: (*Server).resyncNode},
 		{method: post, path: one + "/retry", need: permNodesWrite, audited: true, handle: (*Server).retryNode},
+	}
+}
+
+func instanceRoutes() []route {
+	const all, one = "/api/v1/instances", "/api/v1/instances/:id"
+	return []route{
+		{method: get, path: all, need: permInstancesRead, handle: (*Server).listInstances},
+		{method: post, path: all, need: permInstancesWrite, audited: true, handle: (*Server).createInstance},
+		{method: post, path: all + "/sync", need: permInstancesSync, audited: true, handle: (*Server).syncInstances},
+		{method: get, path: one, need: permInstancesRead, handle: (*Server).getInstance},
+		{method: patch, path: one, need: permInstancesWrite, audited: true, handle: (*Server).patchInstance},
+		{method: remove, path: one, need: permInstancesWrite, audited: true, handle: (*Server).deleteInstance},
+	}
+}
+
+func deadLetterRoutes() []route {
+	const all, one = "/api/v1/deadletters", "/api/v1/deadletters/:id"
+	return []route{
+		{method: get, path: all, need: permDeadRead, handle: (*Server).listDeadLetters},
+		{method: get, path: all + "/causes", need: permDeadRead, handle: (*Server).listDeadLetterCauses},
+		{method: post, path: all + "/retry", need: permDeadWrite, audited: true, handle: settleMany(retryDead())},
+		{method: post, path: all + "/discard", need: permDeadWrite, audited: true, handle: settleMany(discardDead())},
+		{method: get, path: one, need: permDeadRead, handle: (*Server).getDeadLetter},
+		{method: post, path: one + "/retry", need: permDeadWrite, audited: true, handle: settleOne(retryDead())},
+		{method: post, path: one + "/discard", need: permDeadWrite, audited: true, handle: settleOne(discardDead())},
 	}
 }
 

@@ -15,9 +15,14 @@ type nodeError struct {
 	At      string `json:"at,omitzero"`
 }
 
-// lastError is the first reason of the last error that counted; nil where
-// there was none since the node last did what was wanted.
-func lastError(row *fsm.Row) *nodeError {
+// lastError is why a node does not do what is wanted: the first reason of the
+// last error that counted or, of an instance, why it cannot be called; nil
+// where there was none since the node last did what was wanted.
+func lastError(st *fsm.State, n *fsm.Node) *nodeError {
+	row := st.Row(n.Ordinal)
+	if u := row.Unreachable(); u != nil && (row.Failure == nil || st.Status(n.Ordinal) != fsm.DeadLetter) {
+		return &nodeError{Code: u.Code, Message: u.Message, At: timeText(u.Time)}
+	}
 	if row.Failure == nil {
 		return nil
 	}

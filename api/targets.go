@@ -97,7 +97,7 @@ func targetOf(st *fsm.State, n *fsm.Node) targetRow {
 	row := st.Row(n.Ordinal)
 	out := targetRow{
 		Node: n.ID, Status: st.Status(n.Ordinal), Connected: row.Connected, Peer: peerName(st, row),
-		Attempts: st.Attempts(n.Ordinal), Error: lastError(row), Reported: reportedRow(st, row),
+		Attempts: st.Attempts(n.Ordinal), Error: lastError(st, n), Reported: reportedRow(st, row),
 	}
 	if out.Error != nil {
 		out.Updated = out.Error.At
@@ -124,7 +124,7 @@ const causeNodes = 5
 // nothing is known against it. A node's own name in a message is left out, so
 // that one reason is one cause.
 func causeOf(st *fsm.State, n *fsm.Node) (causeRow, bool) {
-	e := lastError(st.Row(n.Ordinal))
+	e := lastError(st, n)
 	if e == nil || st.Status(n.Ordinal) == fsm.Acked {
 		return causeRow{}, false
 	}
@@ -134,37 +134,26 @@ func causeOf(st *fsm.State, n *fsm.Node) (causeRow, bool) {
 	return out, true
 }
 
-// listCauses groups the failures of a push by cause, the most frequent first.
-func (s *Server) listCauses(c *call) error {
-	var err error
-	byID := map[string]*causeRow{}
-	s.view(c, func(st *fsm.State) {
-		var p *fsm.Push
-		if p, err = pushIn(st, c); err != nil {
-			return
-		}
-		for ord := range p.Targets.All() {
-			n := st.NodeAt(ord)
-			if n == nil {
-				continue
-			}
-			row, failed := causeOf(st, n)
-			if !failed {
-				continue
-			}
-			if byID[row.Cause] == nil {
-				byID[row.Cause] = &row
-			}
-			known := byID[row.Cause]
-			known.Count++
-			known.Nodes = append(known.Nodes, n.ID)
-		}
-	})
-	if err != nil {
-		return err
+// tallyCauses groups the failures of the nodes that it is shown by cause.
+type tallyCauses map[string]*causeRow
+
+func (t tallyCauses) add(st *fsm.State, n *fsm.Node) {
+	row, failed := causeOf(st, n)
+	if !failed {
+		return
 	}
+	if t[row.Cause] == nil {
+		t[row.Cause] = &row
+	}
+	known := t[row.Cause]
+	known.Count++
+	known.Nodes = append(known.Nodes, n.ID)
+}
+
+// page is the most frequent causes first.
+func (t tallyCauses) page() page[causeRow] {
 	out := page[causeRow]{Items: []causeRow{}}
-	for _, row := range byID {
+	for _, row := range t {
 		slices.Sort(row.Nodes)
 		row.Nodes = row.Nodes[:min(len(row.Nodes), causeNodes)]
 		out.Items = append(out.Items, *row)
@@ -173,5 +162,26 @@ func (s *Server) listCauses(c *call) error {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Cause, b.Cause))
 	})
 	out.Items = out.Items[:min(len(out.Items), maxLimit)]
-	return c.ok(out)
+	return out
+}
+
+// listCauses groups the failures of a push by cause.
+func (s *Server) listCauses(c *call) error {
+	var err error
+	causes := tallyCauses{}
+	s.view(c, func(st *fsm.State) {
+		var p *fsm.Push
+		if p, err = pushIn(st, c); err != nil {
+			return
+		}
+		for ord := range p.Targets.All() {
+			if n := st.NodeAt(ord); n != nil {
+				causes.add(st, n)
+			}
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return c.ok(causes.page())
 }

@@ -70,6 +70,7 @@ func explain(st *fsm.State, n *fsm.Node, standing Standing, now time.Time) whyAn
 		out.Attempted = &manifestRow{Revision: f.Revision, Epoch: f.Tried.Epoch, Index: f.Tried.Index}
 	}
 	out.Summary = q.summary(status)
+	q.gone()
 	q.surroundings(status)
 	out.Reasons = notNil(q.reasons)
 	return out
@@ -94,8 +95,7 @@ func (q *inquiry) summary(status fsm.Status) string {
 	case fsm.Offline:
 		return q.offline()
 	case fsm.Pending:
-		q.add("held", "delivery to this node is held back", "it goes on by itself when its turn comes")
-		return "It waits for its turn."
+		return q.pending()
 	case fsm.Reverted:
 		q.failure("reverted", "the node went back to what it ran before, because the new configuration cut it off", "put a corrected version")
 		return "It undid the last update by itself."
@@ -179,6 +179,10 @@ func (q *inquiry) documentOf(target string) string {
 }
 
 func (q *inquiry) deadLetter() string {
+	if !q.st.DeadLetter(q.node.Ordinal) {
+		defer q.add("discarded", "a person took it off the list of dead letters, so nobody is asked about it any more",
+			"it is tried again when something newer is wanted, or by `drover node retry "+q.node.ID+"`")
+	}
 	if q.st.Stuck(q.node.Ordinal) {
 		q.failure("stuck", "it refused what is desired, and there is nothing to fall back to",
 			"put a corrected version, or retry this node once it is able to take it: until then nothing is sent")
@@ -230,6 +234,9 @@ func quoted(names []string) []string {
 }
 
 func (q *inquiry) offline() string {
+	if q.node.Instance != nil {
+		return q.notCalled()
+	}
 	if q.row.Session == (fsm.Session{}) {
 		q.add("never_connected", "it enrolled at "+timeText(q.node.Enrolled)+" and has never connected",
 			"start drover-agent on it, and see in its log whether it reaches a controller")
@@ -249,6 +256,9 @@ func (q *inquiry) surroundings(status fsm.Status) {
 	if q.standing.Leader == "" {
 		q.add("no_quorum", "the controllers have no leader since "+timeText(q.standing.Since.UnixMilli())+", so nothing new is sent",
 			"bring a majority of the controllers back; `drover cluster status` shows which are missing")
+	}
+	if q.node.Instance != nil { // it moves to another peer with its owner
+		return
 	}
 	for _, p := range q.st.Peers() {
 		if p.ID == q.row.Session.Peer && !p.Alive {

@@ -277,6 +277,26 @@ func (n *Node) SigningKey() (ed25519.PrivateKey, error) {
 	return r.trust.signingKey()
 }
 
+// Seal encrypts a secret for the replicated state, bound to this cluster and a
+// name of what it is. Any peer of the cluster opens it. An empty secret is not
+// sealed: it is nothing to hide.
+func (n *Node) Seal(name string, secret []byte) ([]byte, error) {
+	r, err := n.running()
+	if err != nil {
+		return nil, err
+	}
+	return r.trust.seal(name, secret)
+}
+
+// Open decrypts what Seal made under the same name; nil is the empty secret.
+func (n *Node) Open(name string, sealed []byte) ([]byte, error) {
+	r, err := n.running()
+	if err != nil {
+		return nil, err
+	}
+	return r.trust.unseal(name, sealed)
+}
+
 // APICertificate is tls.Config.GetCertificate for the API port: the configured
 // certificate, or one of the cluster's authority, which is renewed without a
 // restart.

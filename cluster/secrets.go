@@ -37,6 +37,42 @@ func (t trust) open(name string) (secret []byte, cluster *fsm.Cluster, err error
 	return secret, cluster, err
 }
 
+// seal encrypts a secret that is not one of the cluster's own.
+func (t trust) seal(name string, secret []byte) ([]byte, error) {
+	if len(secret) == 0 {
+		return nil, nil
+	}
+	id, err := t.clusterID()
+	if err != nil {
+		return nil, err
+	}
+	return t.key.Seal(id, name, secret)
+}
+
+// unseal decrypts what seal made.
+func (t trust) unseal(name string, sealed []byte) ([]byte, error) {
+	if len(sealed) == 0 {
+		return nil, nil
+	}
+	id, err := t.clusterID()
+	if err != nil {
+		return nil, err
+	}
+	return t.key.Open(id, name, sealed)
+}
+
+func (t trust) clusterID() (id string, err error) {
+	t.store.View(func(s *fsm.State) {
+		if c := s.Cluster(); c != nil {
+			id = c.ID
+		}
+	})
+	if id == "" {
+		return "", errNoState
+	}
+	return id, nil
+}
+
 // signingKey is the key that signs updates.
 func (t trust) signingKey() (ed25519.PrivateKey, error) {
 	seed, _, err := t.open(sealedSigning)

@@ -66,7 +66,7 @@ func (s *State) DriftHeld(ord uint32, now int64) bool {
 	}
 	a := s.AudienceOf(ord)
 	for _, target := range drifted {
-		if doc := s.documents[a.document(target)]; doc != nil && doc.reportsDrift() {
+		if doc := s.documents[a.document(target)]; doc != nil && doc.ReportsDrift() {
 			return true
 		}
 	}
@@ -85,8 +85,8 @@ const (
 	DriftReport = "report"
 )
 
-// reportsDrift tells whether the policy leaves drift to a person.
-func (d *Document) reportsDrift() bool {
+// ReportsDrift tells whether the policy leaves drift to a person.
+func (d *Document) ReportsDrift() bool {
 	if d.Policy == "" {
 		return false
 	}

@@ -93,6 +93,14 @@ func apiError(err error) error {
 	return err
 }
 
+// sealedInstance is the name under which tokens and keys of instances are sealed.
+const sealedInstance = "instance"
+
+func (p proposer) seal(secret []byte) ([]byte, error) {
+	sealed, err := p.node.Seal(sealedInstance, secret)
+	return sealed, apiError(err)
+}
+
 // control gives package api the membership of the cluster.
 type control struct {
 	node    *cluster.Node
