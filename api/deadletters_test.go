@@ -23,7 +23,7 @@ func deadOf(t *testing.T) *world {
 	for _, id := range []string{"edge-1", "edge-2", "hook-1", "hook-2"} {
 		w.report(id, 1, nothingHeld, true)
 	}
-	w.put("webhooks", `{"content":{"x":1}}`)
+	w.put("webhooks", `{"content":{"a":{"module":"m1"}}}`)
 	w.report("edge-2", 2, w.desired("edge-2"), true)
 	w.fail("edge-1", 2, fsm.Problem{Target: "webhooks", Stage: "validate", Code: "schema_invalid", Pointer: "/x", Message: "no", LogTail: "line"})
 	for _, id := range []string{"hook-1", "hook-2"} {
@@ -98,7 +98,7 @@ func TestDeadLettersAreRetriedAndDiscarded(t *testing.T) {
 		t.Errorf("discarded: %v", got)
 	}
 	reasonOf(t, w.why("edge-1"), "discarded")
-	w.put("webhooks", `{"content":{"x":2}}`)
+	w.put("webhooks", `{"content":{"a":{"module":"m2"}}}`)
 	w.fail("edge-1", 3, fsm.Problem{Target: "webhooks", Code: "schema_invalid", Message: "no"})
 	if got := w.deadIDs("?kind=agent"); got != "edge-1" {
 		t.Errorf("after something newer: %s", got)

@@ -58,7 +58,7 @@ func quote(s string) string { return string(must(json.Marshal(s))) }
 
 func TestAnInstanceIsAddedReadChangedAndRemoved(t *testing.T) {
 	w := newWorld(t)
-	w.put("webhooks", `{"content":{"a":1},"selector":"role=webhook"}`)
+	w.put("webhooks", `{"content":{"a":{"module":"m1"}},"selector":"role=webhook"}`)
 	got := w.add(`{"id":"hook-1","url":"HTTP://127.0.0.1:9001/","token":"s","labels":{"role":"webhook"}}`)
 	if got["id"] != "hook-1" || got["url"] != "http://127.0.0.1:9001" || got["source"] != "manual" || got["has_token"] != true || got["owner"] != "ctl-1" ||
 		got["status"] != "offline" || got["in_sync"] != false || fmt.Sprint(got["accepts"]) != "[connections webhooks]" || fmt.Sprint(got["actions"]) != "[update sync remove retry]" {
@@ -150,8 +150,8 @@ func (w *world) codeOf(r request) string {
 func TestAChangeOfAnInstanceIsRefusedAsAWhole(t *testing.T) {
 	w := newWorld(t)
 	w.add(`{"id":"a","url":"http://127.0.0.1:1","token":"s","labels":{"x":"1"}}`)
-	w.put("p%2Fwebhooks", `{"content":{},"target":"webhooks","selector":"x=1"}`)
-	w.put("q%2Fwebhooks", `{"content":{},"target":"webhooks","selector":"y=1"}`)
+	w.put("p%2Fwebhooks", `{"content":{"a":{"module":"m1"}},"target":"webhooks","selector":"x=1"}`)
+	w.put("q%2Fwebhooks", `{"content":{"a":{"module":"m1"}},"target":"webhooks","selector":"y=1"}`)
 	for body, want := range map[string]string{
 		`{}`:                                "422 ",
 		`{"url":"nonsense"}`:                "422 /url",
@@ -182,9 +182,9 @@ func TestWhatTheTLSSettingsDoNotNameStays(t *testing.T) {
 	if got := w.add(`{"id":"a","url":"https://a","tls":{"ca":` + quote(cert) + `,"cert":` + quote(cert) + `,"key":` + quote(key) + `}}`); tls(got) != "map[ca:true cert:true]" {
 		t.Errorf("added %v", got)
 	}
-	for body, want := range map[string]string{`{"tls":{}}`: "map[ca:true cert:true]", `{"tls":{"server_name":"b"}}`: "map[ca:true cert:true server_name:b]"} {
-		if got := w.want(200, request{method: "PATCH", path: hooks + "/a", body: body}); tls(got) != want {
-			t.Errorf("%s: %v", body, got)
+	for _, c := range [][2]string{{`{"tls":{}}`, "map[ca:true cert:true]"}, {`{"tls":{"server_name":"b"}}`, "map[ca:true cert:true server_name:b]"}} {
+		if got := w.want(200, request{method: "PATCH", path: hooks + "/a", body: c[0]}); tls(got) != c[1] {
+			t.Errorf("%s: %v", c[0], got)
 		}
 	}
 	w.store.View(func(st *fsm.State) {

@@ -14,7 +14,7 @@ import (
 // never been called.
 func hooksOf(t *testing.T, ids ...string) *world {
 	w := newWorld(t)
-	w.put("webhooks", `{"content":{"a":1}}`)
+	w.put("webhooks", `{"content":{"a":{"module":"m1"}}}`)
 	for _, id := range ids {
 		w.add(`{"id":"` + id + `","url":"http://` + id + `"}`)
 		w.report(id, 1, w.desired(id), true)
@@ -99,7 +99,7 @@ func TestASyncWaitsForEveryInstanceAndTellsHowItWent(t *testing.T) {
 
 func TestARefusalAfterASyncIsItsResult(t *testing.T) {
 	w := hooksOf(t, "a")
-	w.put("webhooks", `{"content":{"a":2}}`)
+	w.put("webhooks", `{"content":{"a":{"module":"m2"}}}`)
 	answer := w.syncing(`{"ids":["a"]}`)
 	w.fail("a", 2, fsm.Problem{Target: "webhooks", Code: "refused", Message: "each needs a module"})
 	got := object(t, <-answer)
@@ -110,11 +110,11 @@ func TestARefusalAfterASyncIsItsResult(t *testing.T) {
 
 func TestASyncOfOneDocumentDoesNotMindAnother(t *testing.T) {
 	w := newWorld(t)
-	w.put("webhooks", `{"content":{"a":1}}`)
-	w.put("connections", `{"content":{"a":1}}`)
+	w.put("webhooks", `{"content":{"a":{"module":"m1"}}}`)
+	w.put("connections", `{"content":{"a":{"type":"t1"}}}`)
 	w.add(`{"id":"a","url":"http://a"}`)
 	w.report("a", 1, w.desired("a"), true)
-	w.put("connections", `{"content":{"a":2}}`)
+	w.put("connections", `{"content":{"a":{"type":"t2"}}}`)
 	answer := w.syncing(`{"document":"webhooks"}`)
 	w.fail("a", 2, fsm.Problem{Target: "connections", Code: "refused", Message: "no"})
 	w.observe("a", 3, fsm.Observed{})
@@ -148,7 +148,7 @@ func TestAnInstanceThatIsRemovedEndsItsSync(t *testing.T) {
 func TestASyncThatCannotBeIsRefused(t *testing.T) {
 	w := hooksOf(t, "a")
 	w.enroll("edge-1", nil)
-	w.put("other", `{"content":{}}`)
+	w.put("other", `{"content":{},"selector":"x=1"}`)
 	for body, want := range map[string]string{
 		`{"document":"none"}`: "404 not_found", `{"ids":["a","x","edge-1"]}`: "404 not_found", `{"ids":[]}`: "422 invalid",
 		`{"timeout":"61s"}`: "422 invalid", `{"timeout":"-1s"}`: "422 invalid", `{"timeout":"soon"}`: "422 invalid", `{"idz":[]}`: "400 unknown_member",
