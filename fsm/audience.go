@@ -2,8 +2,8 @@ package fsm
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"slices"
-	"strings"
 
 	"github.com/droverhq/drover/document"
 )
@@ -28,8 +28,7 @@ type Binding struct{ Target, Document string }
 func audienceID(bindings []Binding) Sum {
 	entries := make([]document.Entry, len(bindings))
 	for i, b := range bindings {
-		sum, _ := Compress([]byte(b.Document))
-		entries[i] = document.Entry{Target: b.Target, Checksum: sum}
+		entries[i] = document.Entry{Target: b.Target, Checksum: sha256.Sum256([]byte(b.Document))}
 	}
 	return document.ManifestSum(entries)
 }
@@ -58,170 +57,10 @@ func (a *Audience) own() {
 	}
 }
 
-// bindingPlan is the nodes that a command moves to other audiences.
-type bindingPlan struct {
-	docs  map[string]*Document // as they will be
-	moves []move
-}
-
-// prunedKey finds the accepted versions that nodes with the same history and
-// the same move share.
-type prunedKey struct {
-	versions *Versions
-	from, to Sum
-}
-
-type move struct {
-	node     *Node
-	bindings []Binding
-}
-
-// planBindings computes which nodes move when docs take effect, and refuses
-// what cannot be: two documents with one target on a node, or too large a node.
-func (s *State) planBindings(docs map[string]*Document) (*bindingPlan, error) {
-	plan := &bindingPlan{docs: docs}
-	var reshaped []string
-	for _, name := range sortedKeys(docs) {
-		if old, next := s.documents[name], docs[name]; old == nil || old.Deleted != next.Deleted ||
-			old.Target != next.Target || old.Selector != next.Selector {
-			reshaped = append(reshaped, name)
-		}
-	}
-	if len(reshaped) > 0 {
-		for _, node := range s.byOrdinal {
-			if node == nil {
-				continue
-			}
-			if err := s.planNode(plan, node, reshaped); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return plan, s.checkSizes(plan)
-}
-
-// planNode moves a node whose bindings change because of the named documents.
-func (s *State) planNode(plan *bindingPlan, node *Node, names []string) error {
-	old := node.audience.Bindings
-	next := make([]Binding, 0, len(old)+len(names))
-	for _, b := range old {
-		if !slices.Contains(names, b.Document) {
-			next = append(next, b)
-		}
-	}
-	for _, name := range names {
-		if doc := plan.doc(s, name); !doc.Deleted && doc.reaches(node) {
-			next = append(next, Binding{doc.Target, name})
-		}
-	}
-	if err := sortBindings(next, node.ID); err != nil {
-		return err
-	}
-	if !slices.Equal(old, next) {
-		plan.moves = append(plan.moves, move{node, next})
-	}
-	return nil
-}
-
-func (p *bindingPlan) doc(s *State, name string) *Document {
-	if d := p.docs[name]; d != nil {
-		return d
-	}
-	return s.documents[name]
-}
-
-func (d *Document) reaches(n *Node) bool { return n.Takes(d.Target, d.match) }
-
-func sortBindings(bindings []Binding, node string) error {
-	slices.SortFunc(bindings, func(a, b Binding) int { return strings.Compare(a.Target, b.Target) })
-	for i := 1; i < len(bindings); i++ {
-		if a, b := bindings[i-1], bindings[i]; a.Target == b.Target {
-			first, second := min(a.Document, b.Document), max(a.Document, b.Document)
-			return errorf(CodeConflict, "documents %q and %q would both be %q on node %q: change a target or a selector",
-				first, second, a.Target, node)
-		}
-	}
-	return nil
-}
-
-// bind computes all bindings of a node anew: at enrolment and for new labels.
-func (s *State) bind(n *Node) ([]Binding, error) {
-	var out []Binding
-	for _, name := range sortedKeys(s.documents) {
-		if d := s.documents[name]; !d.Deleted && d.reaches(n) {
-			out = append(out, Binding{d.Target, name})
-		}
-	}
-	return out, sortBindings(out, n.ID)
-}
-
-// checkSizes refuses a change after which a node would hold too much.
-func (s *State) checkSizes(plan *bindingPlan) error {
-	names := sortedKeys(plan.docs)
-	for _, id := range s.audiencesOf(names) {
-		a := s.audiences[id]
-		size := a.Wanted.Size
-		for _, name := range names {
-			if old := s.documents[name]; old != nil && binds(a.Bindings, name) {
-				size += plan.docs[name].Current().Size - old.Current().Size
-			}
-		}
-		if err := s.checkSize(size, s.byOrdinal[a.members[0]]); err != nil {
-			return err
-		}
-	}
-	for _, m := range plan.moves {
-		size := 0
-		for _, b := range m.bindings {
-			size += plan.doc(s, b.Document).Current().Size
-		}
-		if err := s.checkSize(size, m.node); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *State) checkSize(size int, node *Node) error {
-	if size <= s.settings.NodeBytes {
-		return nil
-	}
-	return errorf(CodeTooLarge, "node %q would hold %d bytes; the limit is %d", node.ID, size, s.settings.NodeBytes)
-}
-
-// rebind carries out the moves of a plan.
-func (s *State) rebind(plan *bindingPlan) {
-	pruned := map[prunedKey]*Versions{}
-	for _, m := range plan.moves {
-		s.moveNode(m, pruned)
-	}
-}
-
-// moveNode gives a node other bindings. What it accepted of a document that
-// left it is gone when the document comes back.
-func (s *State) moveNode(m move, pruned map[prunedKey]*Versions) {
-	ord := m.node.Ordinal
-	before, since := s.Wanted(ord).Sum, s.Since(ord)
-	var entered []string
-	old := s.AudienceOf(ord)
-	from := old.ID
-	for _, b := range m.bindings {
-		if !binds(old.Bindings, b.Document) {
-			entered = append(entered, b.Document)
-		}
-	}
-	node := s.placeNode(m.node, m.bindings)
-	row := *s.rows[ord]
-	row.Since = max(row.Since, since)
-	row.Accepted = row.Accepted.without(entered, pruned, prunedKey{row.Accepted, from, node.audience.ID})
-	s.putRow(ord, &row)
-	s.noteWanted(ord, before)
-}
-
 // placeNode puts a node into the audience of its bindings.
-func (s *State) placeNode(n *Node, bindings []Binding) *Node {
+func (s *State) placeNode(n *Node, id Sum, bindings []Binding) *Node {
 	node := *n
-	if id := audienceID(bindings); n.audience == nil || n.audience.ID != id {
+	if n.audience == nil || n.audience.ID != id {
 		s.leaveAudience(n)
 		a := s.audiences[id]
 		if a == nil {
@@ -264,29 +103,29 @@ func binds(bindings []Binding, name string) bool {
 	return slices.ContainsFunc(bindings, func(b Binding) bool { return b.Document == name })
 }
 
-// refresh computes what the audiences of the named documents are wanted to
-// hold, after those documents have changed.
-func (s *State) refresh(names []string) {
-	for _, id := range s.audiencesOf(names) {
-		a := s.audiences[id]
+// refresh computes what audiences are wanted to hold, after the named documents
+// have changed.
+func (s *State) refresh(audiences []*Audience, names []string) {
+	for _, a := range audiences {
 		old := a.Wanted
-		a.Wanted = s.manifestOf(a.Bindings, nil)
-		if old.Sum != a.Wanted.Sum || !a.Wanted.sameTexts(old) {
+		a.Wanted = s.renewed(old, names)
+		if old != a.Wanted && (old.Sum != a.Wanted.Sum || !a.Wanted.sameTexts(old)) {
 			a.Since = s.index
 			s.mix(sumWord(a.Wanted.Sum))
 		}
 	}
 }
 
-func (s *State) audiencesOf(names []string) []Sum {
-	var ids []Sum
+// audiencesOf returns the audiences that one of the documents reaches, sorted.
+func (s *State) audiencesOf(names []string) []*Audience {
+	var out []*Audience
 	for _, name := range names {
-		for id := range s.byDocument[name] {
-			ids = append(ids, id)
+		for _, a := range s.byDocument[name] {
+			out = append(out, a)
 		}
 	}
-	slices.SortFunc(ids, compareSums)
-	return slices.Compact(ids)
+	slices.SortFunc(out, func(a, b *Audience) int { return compareSums(a.ID, b.ID) })
+	return slices.Compact(out)
 }
 
 // AudienceOf returns the audience of a node, or nil when there is no such node.

@@ -237,7 +237,7 @@ func (s *State) install(d *draft, plan *bindingPlan) {
 	for sum, blob := range d.blobs {
 		s.blobs[sum] = blob
 	}
-	targets := s.reached(names, NodeSet{})
+	reached, targets := plan.reached, membersOf(plan.reached)
 	for _, name := range names {
 		doc := d.docs[name]
 		if n := len(doc.Versions); n > 0 && doc.Current().Revision == d.revision.Number {
@@ -247,35 +247,15 @@ func (s *State) install(d *draft, plan *bindingPlan) {
 	}
 	s.revisions = append(s.revisions, d.revision)
 	s.rebind(plan)
-	s.refresh(names)
-	s.reviewRefusals(refusing, d.docs)
 	if len(plan.moves) > 0 {
-		targets = s.reached(names, targets).flat()
+		reached = s.audiencesOf(names)
+		targets = targets.and(membersOf(reached))
 	}
+	s.refresh(reached, names)
+	s.reviewRefusals(refusing, d.docs)
 	s.startPush(d.revision, names, targets)
 	for _, e := range d.outcome.Edits {
 		s.mix(e.Version, sumWord(e.Checksum))
 	}
 	s.event(Event{Kind: EventRevision, Revision: d.revision.Number})
-}
-
-// reached adds the members of all audiences that hold one of the documents.
-func (s *State) reached(names []string, set NodeSet) NodeSet {
-	ids := map[Sum]struct{}{}
-	for _, name := range names {
-		for id := range s.byDocument[name] {
-			ids[id] = struct{}{}
-		}
-	}
-	parts := make([]Sum, 0, len(ids))
-	for id := range ids {
-		parts = append(parts, id)
-	}
-	slices.SortFunc(parts, compareSums)
-	for _, id := range parts {
-		a := s.audiences[id]
-		a.share()
-		set = set.with(a.members)
-	}
-	return set
 }

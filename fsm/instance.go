@@ -117,12 +117,8 @@ func (s *State) addInstance(id string, in *Instance, labels map[string]string) e
 // replaceNode puts a changed node in the place of the old one, in the audience
 // that it then belongs to.
 func (s *State) replaceNode(next *Node) error {
-	bindings, err := s.bind(next)
+	plan, err := s.planNode(next)
 	if err != nil {
-		return err
-	}
-	plan := &bindingPlan{moves: []move{{next, bindings}}}
-	if err := s.checkSizes(plan); err != nil {
 		return err
 	}
 	s.rebind(plan)

@@ -153,12 +153,8 @@ func (s *State) applyEnrollNode(c EnrollNode) (Outcome, error) {
 // addNode gives a new node its ordinal, its row and its audience.
 func (s *State) addNode(n *Node) error {
 	n.Ordinal = uint32(len(s.byOrdinal))
-	bindings, err := s.bind(n)
+	plan, err := s.planNode(n)
 	if err != nil {
-		return err
-	}
-	plan := &bindingPlan{moves: []move{{n, bindings}}}
-	if err := s.checkSizes(plan); err != nil {
 		return err
 	}
 	s.byOrdinal = append(s.byOrdinal, n)
@@ -166,7 +162,7 @@ func (s *State) addNode(n *Node) error {
 	if n.Instance != nil {
 		s.instances = append(s.instances, n.Ordinal)
 	}
-	n = s.placeNode(n, bindings)
+	n = s.placeNode(n, plan.moves[0].id, plan.moves[0].bindings)
 	s.eventNode(n.Ordinal)
 	s.mix(uint64(n.Ordinal), sumWord(n.audience.ID))
 	return nil

@@ -8,32 +8,41 @@ import (
 )
 
 // NodeSet is a fixed set of nodes, by ordinal: the targets of a push. It
-// shares the member lists of audiences, which are copied when they change.
+// shares the member lists of audiences, which are copied when they change. No
+// list is empty.
 type NodeSet struct{ parts [][]uint32 }
 
-// with adds a sorted list. Lists that overlap (a node moved from one audience
-// to another by the same command) are merged by flat.
-func (n NodeSet) with(members []uint32) NodeSet {
-	if len(members) == 0 {
-		return n
-	}
-	for _, p := range n.parts {
-		if len(p) == len(members) && &p[0] == &members[0] {
-			return n
+// membersOf is the set of the members of audiences, which must differ.
+func membersOf(audiences []*Audience) NodeSet {
+	parts := make([][]uint32, 0, len(audiences))
+	for _, a := range audiences {
+		if len(a.members) > 0 {
+			a.share()
+			parts = append(parts, a.members)
 		}
 	}
-	return NodeSet{append(n.parts[:len(n.parts):len(n.parts)], members)}
+	return NodeSet{parts}
 }
 
-// flat merges the parts into one sorted list without duplicates, unless there
-// is just one.
-func (n NodeSet) flat() NodeSet {
-	if len(n.parts) < 2 {
-		return n
+// and is the union of two sets, as one sorted list.
+func (n NodeSet) and(more NodeSet) NodeSet {
+	parts := slices.Concat(n.parts, more.parts)
+	if len(parts) < 2 {
+		return NodeSet{parts}
 	}
-	all := slices.Concat(n.parts...)
+	all := slices.Concat(parts...)
 	slices.Sort(all)
 	return NodeSet{[][]uint32{slices.Compact(all)}}
+}
+
+// sharing returns the other set where it is made of the same lists: a thousand
+// pushes to a thousand groups keep one table of them.
+func (n NodeSet) sharing(other NodeSet) NodeSet {
+	same := func(a, b []uint32) bool { return len(a) == len(b) && &a[0] == &b[0] }
+	if slices.EqualFunc(n.parts, other.parts, same) {
+		return other
+	}
+	return n
 }
 
 // All yields every ordinal once.

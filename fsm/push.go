@@ -81,6 +81,9 @@ func (s *State) startPush(rev *Revision, names []string, targets NodeSet) {
 			s.endPush(old, PushSuperseded, rev.Number)
 		}
 	}
+	if before := s.pushes[rev.Number-1]; before != nil {
+		targets = targets.sharing(before.Targets)
+	}
 	p := &Push{Revision: rev.Number, State: PushRunning, Targets: targets, Documents: names, Started: s.now}
 	s.pushes[p.Revision] = p
 	s.running = append(s.running, p.Revision)

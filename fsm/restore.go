@@ -185,8 +185,8 @@ func (t *tableReader) historyItem(table int) error {
 				Finished: p.Finished, Frozen: p.Frozen, SupersededBy: p.SupersededBy,
 			}
 			for _, place := range p.Targets {
-				if place < len(t.members) {
-					next.Targets = next.Targets.with(t.members[place])
+				if place < len(t.members) && len(t.members[place]) > 0 {
+					next.Targets.parts = append(next.Targets.parts, t.members[place])
 				}
 			}
 			s.pushes[p.Revision] = next
@@ -235,7 +235,7 @@ func (t *tableReader) derive() error {
 		if err != nil {
 			return err
 		}
-		s.placeNode(n, bindings)
+		s.placeNode(n, audienceID(bindings), bindings)
 		if n.Instance != nil {
 			s.instances = append(s.instances, n.Ordinal)
 		}

@@ -123,7 +123,12 @@ func (n *Snapshot) WriteTo(w io.Writer) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("write snapshot: %w", err)
 	}
-	out := &tableWriter{enc: cbor.NewEncoder(z)}
+	// Maps in the order of their keys: one state has one snapshot.
+	mode, err := cbor.EncOptions{Sort: cbor.SortBytewiseLexical}.EncMode()
+	if err != nil {
+		return 0, fmt.Errorf("write snapshot: %w", err)
+	}
+	out := &tableWriter{enc: mode.NewEncoder(z)}
 	out.put(0, snapshotFormat)
 	n.writeTables(out)
 	out.put(tableEnd, out.items)
@@ -237,7 +242,7 @@ func (v *Versions) key() string { return fmt.Sprintf("%x %v", v.Sum, v.List) }
 
 // writePushes writes each shared list of members once.
 func (n *Snapshot) writePushes(out *tableWriter) {
-	places := map[string]int{}
+	places, known := map[string]int{}, map[*uint32]int{} // a shared list never changes: its first member finds it
 	for _, number := range slices.Sorted(maps.Keys(n.state.pushes)) {
 		p := n.state.pushes[number]
 		row := pushRow{
@@ -245,12 +250,15 @@ func (n *Snapshot) writePushes(out *tableWriter) {
 			Finished: p.Finished, Frozen: p.Frozen, SupersededBy: p.SupersededBy,
 		}
 		for _, part := range p.Targets.parts {
-			packed := packOrdinals(part)
-			place, found := places[string(packed)]
+			place, found := known[&part[0]]
 			if !found {
-				place = len(places)
-				places[string(packed)] = place
-				out.put(tableMembers, packed)
+				packed := packOrdinals(part)
+				if place, found = places[string(packed)]; !found {
+					place = len(places)
+					places[string(packed)] = place
+					out.put(tableMembers, packed)
+				}
+				known[&part[0]] = place
 			}
 			row.Targets = append(row.Targets, place)
 		}

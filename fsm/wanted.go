@@ -53,11 +53,15 @@ func (v *Versions) Of(name string) uint64 {
 // without takes out documents that have just been bound to a node: whatever it
 // accepted of them before they left it is gone. The cache keeps sharing.
 func (v *Versions) without(entered []string, cache map[prunedKey]*Versions, key prunedKey) *Versions {
-	if v == nil || !slices.ContainsFunc(entered, func(name string) bool { return v.Of(name) != 0 }) {
+	if v == nil || len(entered) == 0 {
 		return v
 	}
 	if out := cache[key]; out != nil {
 		return out
+	}
+	if !slices.ContainsFunc(entered, func(name string) bool { return v.Of(name) != 0 }) {
+		cache[key] = v
+		return v
 	}
 	out := &Versions{List: slices.DeleteFunc(slices.Clone(v.List), func(d DocVersion) bool {
 		return slices.Contains(entered, d.Document)
@@ -110,6 +114,40 @@ func (s *State) manifestOf(bindings []Binding, pick func(*Document) *Version) *M
 	slices.SortFunc(list, func(a, b DocVersion) int { return cmp.Compare(a.Document, b.Document) })
 	m.Sum = document.ManifestSum(sums)
 	m.Versions = &Versions{Sum: m.Sum, List: list}
+	return m
+}
+
+// renewed is a manifest of the same documents after those that are named have
+// changed; the same one where their versions have not.
+func (s *State) renewed(old *Manifest, names []string) *Manifest {
+	m := &Manifest{Entries: old.Entries, Size: old.Size}
+	list := old.Versions.List
+	for _, name := range names {
+		at, bound := slices.BinarySearchFunc(list, name, func(d DocVersion, n string) int { return cmp.Compare(d.Document, n) })
+		if !bound {
+			continue
+		}
+		i, _ := slices.BinarySearchFunc(m.Entries, list[at].Target, func(e Entry, t string) int { return cmp.Compare(e.Target, t) })
+		v := s.documents[name].Current()
+		if m.Entries[i].Version == v {
+			continue
+		}
+		if m.Versions == nil {
+			m.Entries, list = slices.Clone(m.Entries), slices.Clone(list)
+			m.Versions = &Versions{List: list}
+		}
+		m.Size += v.Size - m.Entries[i].Version.Size
+		m.Entries[i].Version, list[at].Version = v, v.Number
+	}
+	if m.Versions == nil {
+		return old
+	}
+	sums := make([]document.Entry, len(m.Entries))
+	for i, e := range m.Entries {
+		sums[i] = document.Entry{Target: e.Target, Checksum: e.Version.Checksum}
+	}
+	m.Sum = document.ManifestSum(sums)
+	m.Versions.Sum = m.Sum
 	return m
 }
 
