@@ -131,10 +131,10 @@ func (o object) reason() (message, details string) {
 }
 
 func versionsOf(o object, secret Token) Versions {
-	v := Versions{ByType: map[string]string{}, LastReload: clean(o.text("last_reload"), maxField, secret)}
+	v := Versions{ByType: map[string]string{}, LastReload: Clean(o.text("last_reload"), maxField, secret)}
 	for name := range o {
 		target, ok := strings.CutSuffix(name, "_version")
-		if text := clean(o.text(name), maxField, secret); ok && target != "" && clean(target, maxField, secret) == target && text != "" {
+		if text := Clean(o.text(name), maxField, secret); ok && target != "" && Clean(target, maxField, secret) == target && text != "" {
 			v.ByType[target] = text
 		}
 	}
@@ -142,7 +142,7 @@ func versionsOf(o object, secret Token) Versions {
 }
 
 func infoOf(o object, secret Token) Info {
-	text := func(name string) string { return clean(o.text(name), maxField, secret) }
+	text := func(name string) string { return Clean(o.text(name), maxField, secret) }
 	return Info{
 		InstanceID: text("instance_id"), Hostname: text("hostname"), Version: text("version"),
 		ConfigVersion: text("config_version"), LastReload: text("last_reload"), Uptime: o.seconds("uptime_seconds"),

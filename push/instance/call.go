@@ -49,8 +49,8 @@ func (c *Caller) Update(ctx context.Context, t Target, u Update) (Answer, error)
 	if err != nil {
 		return Answer{}, err
 	}
-	text := func(name string) string { return clean(o.text(name), maxField, t.Token) }
-	return Answer{text("instance_id"), text("version"), text("timestamp"), clean(o.text("details"), maxMessage, t.Token)}, nil
+	text := func(name string) string { return Clean(o.text(name), maxField, t.Token) }
+	return Answer{text("instance_id"), text("version"), text("timestamp"), Clean(o.text("details"), maxMessage, t.Token)}, nil
 }
 
 // Versions asks for the version hash of every type. Errors are those of Update.
@@ -159,10 +159,10 @@ func (c *Caller) prepare(ctx context.Context, t Target, method, path string, bod
 	request.Header.Set("Accept", "application/json")
 	request.Header.Set("User-Agent", "drover")
 	if !t.Token.IsZero() {
-		if err := ValidToken(t.Token.reveal()); err != nil {
+		if err := ValidToken(t.Token.Reveal()); err != nil {
 			return nil, nil, err
 		}
-		request.Header.Set("Authorization", "Bearer "+t.Token.reveal())
+		request.Header.Set("Authorization", "Bearer "+t.Token.Reveal())
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
@@ -177,7 +177,7 @@ func (c *Caller) prepare(ctx context.Context, t Target, method, path string, bod
 }
 
 func badSettings(err error) error {
-	return &Error{Code: CodeBadSettings, Message: clean(err.Error(), maxMessage)}
+	return &Error{Code: CodeBadSettings, Message: Clean(err.Error(), maxMessage)}
 }
 
 // body is a request whose document is shared, not copied: 500 calls at once hold

@@ -65,7 +65,7 @@ func (t TLS) config() (*tls.Config, error) {
 	if t.Certificate == "" && t.Key.IsZero() {
 		return c, nil
 	}
-	pair, err := tls.X509KeyPair([]byte(t.Certificate), []byte(t.Key.reveal()))
+	pair, err := tls.X509KeyPair([]byte(t.Certificate), []byte(t.Key.Reveal()))
 	if err != nil {
 		return nil, fmt.Errorf("the client certificate of the TLS settings: %w", err)
 	}
@@ -116,12 +116,21 @@ func (c *Caller) Close() {
 	}
 }
 
+// Transport gives what calls with these settings go through, for others that
+// call out under the same Rules, save the time-out: that is theirs to set. It
+// follows no redirect; an http.Client around it does unless told otherwise.
+func (c *Caller) Transport(t TLS) (http.RoundTripper, error) { return c.transport(t) }
+
+// Dialer makes connections under the same Rules.
+func (c *Caller) Dialer() *net.Dialer {
+	return &net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second, ControlContext: c.guard.control}
+}
+
 func (c *Caller) newTransport(config *tls.Config) *http.Transport {
-	dialer := &net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second, ControlContext: c.guard.control}
 	return &http.Transport{
 		// No Proxy: a variable of the environment must not carry tokens elsewhere,
 		// and the address of a proxy would be checked instead of the instance's.
-		DialContext:            dialer.DialContext,
+		DialContext:            c.Dialer().DialContext,
 		TLSClientConfig:        config,
 		TLSHandshakeTimeout:    c.timeout,
 		ForceAttemptHTTP2:      true,

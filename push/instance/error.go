@@ -55,13 +55,13 @@ func (e *Error) Error() string {
 	return e.Message + ": " + e.Details
 }
 
-// clean makes a foreign text fit for a log, a terminal and a page: one line of
-// printable characters, without the secrets, bounded. The secrets go last
+// Clean makes a foreign text fit for a log, a terminal and a page: one line of
+// printable characters, without the secrets, at most limit bytes. The secrets go last
 // before the cut, since dropping a character could put one together.
-func clean(text string, limit int, secrets ...Token) string {
+func Clean(text string, limit int, secrets ...Token) string {
 	text = printable(text)
 	for _, secret := range secrets {
-		if s := secret.reveal(); s != "" {
+		if s := secret.Reveal(); s != "" {
 			text = strings.ReplaceAll(text, s, "["+redacted+"]")
 			text = strings.ReplaceAll(text, quoted(s), "["+redacted+"]")
 		}

@@ -43,8 +43,8 @@ func judge(r reply, update bool, secret Token) (object, error) {
 	}
 	e := &Error{Status: r.status, RetryAfter: retryAfter(r.header, time.Now())}
 	message, details := o.reason()
-	e.Details = clean(details, maxMessage, secret)
-	switch said := clean(message, maxMessage, secret); {
+	e.Details = Clean(details, maxMessage, secret)
+	switch said := Clean(message, maxMessage, secret); {
 	case isBusy(message, details) && r.status != http.StatusUnauthorized && r.status != http.StatusForbidden:
 		e.Code, e.Busy, e.Retryable, e.Message = CodeBusy, true, true, said
 	case r.ok():
@@ -52,7 +52,7 @@ func judge(r reply, update bool, secret Token) (object, error) {
 	default:
 		e.judgeStatus(r, o, update, said)
 	}
-	e.Message = clean(e.Message, maxMessage, secret)
+	e.Message = Clean(e.Message, maxMessage, secret)
 	return nil, e
 }
 
@@ -152,7 +152,7 @@ func failure(ctx context.Context, err error, within time.Duration, secret Token)
 	default:
 		e.Message = strings.TrimPrefix(rootText(err), "http: ")
 	}
-	e.Message = clean(e.Message, maxMessage, secret)
+	e.Message = Clean(e.Message, maxMessage, secret)
 	return e
 }
 

@@ -42,15 +42,15 @@ func ValidToken(text string) error {
 	return nil
 }
 
-// reveal is the only way to the text.
-func (t Token) reveal() string {
+// Reveal is the only way to the text: for the header that carries it.
+func (t Token) Reveal() string {
 	if t.text == nil {
 		return ""
 	}
 	return *t.text
 }
 
-func (t Token) sum() [sha256.Size]byte { return sha256.Sum256([]byte(t.reveal())) }
+func (t Token) sum() [sha256.Size]byte { return sha256.Sum256([]byte(t.Reveal())) }
 
 // IsZero says whether there is no token.
 func (t Token) IsZero() bool { return t.text == nil }

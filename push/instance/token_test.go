@@ -46,7 +46,7 @@ func TestATokenNeverPrints(t *testing.T) {
 			t.Errorf("shows the token: %s", text)
 		}
 	}
-	if token.reveal() != canary || !NewToken("").IsZero() || token.IsZero() {
+	if token.Reveal() != canary || !NewToken("").IsZero() || token.IsZero() {
 		t.Error("the token is lost")
 	}
 }
