@@ -65,3 +65,27 @@ func BenchmarkListNodes(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPutWebhooks is a put of webhooks with their references checked on
+// 10,000 nodes, half of which get other connections.
+func BenchmarkPutWebhooks(b *testing.B) {
+	w := newWorld(b, func(c *Config, d *Deps) { d.Log, c.RequestsPerSecond = nil, 1<<30 })
+	for i := range 10_000 {
+		w.enroll(fmt.Sprintf("edge-%d", i), map[string]string{"half": fmt.Sprintf("h%d", i%2)})
+	}
+	for i := range 2 {
+		w.put(fmt.Sprintf("connections-%d", i), fmt.Sprintf(`{"target":"connections","selector":"half=h%d","content":%s}`, i, realDocument(b, "connections.json")))
+	}
+	hooks := strings.Replace(realDocument(b, "webhooks.json"), "{", `{"n":{"module":"log","n":%d},`, 1)
+	b.ReportAllocs()
+	n := 0
+	for b.Loop() {
+		n++
+		q := w.build(request{method: http.MethodPut, path: webhooksPath, body: `{"content":` + fmt.Sprintf(hooks, n) + `}`})
+		rec := httptest.NewRecorder()
+		w.handler.ServeHTTP(rec, q)
+		if rec.Code >= 300 || strings.Contains(rec.Body.String(), "warnings") {
+			b.Fatal(rec.Body)
+		}
+	}
+}

@@ -28,6 +28,8 @@ type call struct {
 	// key of this request, from Idempotency-Key and the body.
 	once  fsm.Once
 	empty bool // it has no body
+	// planned are the edits last proposed, for what is told of them.
+	planned []prepared
 }
 
 func (c *call) ctx() context.Context { return c.Request().Context() }

@@ -41,6 +41,7 @@ func (s *Server) commit(c *call, message string, plan plan) (fsm.Outcome, error)
 			}
 			return fsm.Outcome{}, err
 		}
+		c.planned = edits
 		body, err := s.carry(c, message, edits, fresh)
 		if err == nil {
 			var res fsm.Result

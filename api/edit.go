@@ -62,6 +62,8 @@ type prepared struct {
 	// document will hold, nil where that was not needed.
 	blob *fsm.Blob
 	text []byte
+	// was is the target until now, "" of a new document.
+	was string
 	// own is true where the base is not the caller's: when it has moved, the
 	// edit is made anew on top of what is there now.
 	own bool
@@ -207,6 +209,9 @@ func policyText(in []byte) (string, error) {
 // settle holds the content against the rules, and makes its blob.
 func (s *Server) settle(p *prepared, b basis, place string) error {
 	changed, r := p.text != nil, rulesOf(b, p.edit)
+	if b.old != nil {
+		p.was = b.old.Target
+	}
 	if !changed && r.concern(b, p.edit) {
 		// The content that is there has to satisfy the new rules: nobody may
 		// replace it meanwhile.

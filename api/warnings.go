@@ -21,7 +21,10 @@ import (
 // those that have no connections, since that may be its doing. A caller is told
 // nothing that would show what is in a document beyond the caller's prefixes.
 func (s *Server) warnings(c *call, names []string, drafts []prepared, own string) []Problem {
-	o := outlook{covers: func(name string) bool { return covers(c.who.prefixes, name) }}
+	o := outlook{covers: func(name string) bool { return covers(c.who.prefixes, name) }, moved: map[string]string{}}
+	for _, p := range slices.Concat(c.planned, drafts) {
+		o.moved[p.edit.Document] = p.was
+	}
 	s.view(c, func(st *fsm.State) { o.look(st, names, drafts) })
 	out := o.nobody
 	for _, p := range o.pairs {
@@ -46,6 +49,7 @@ type outlook struct {
 	st     *fsm.State // only while it is viewed
 	edited []sight
 	covers func(name string) bool
+	moved  map[string]string // the targets that documents had before the change
 	nobody []Problem
 	pairs  []*pair
 }
@@ -62,8 +66,8 @@ type sight struct {
 func sightOf(st *fsm.State, name string, p *prepared) sight {
 	b := basisOf(st, name)
 	v := sight{name: name, blob: b.blob}
-	if d := st.Document(name); d != nil {
-		v.was = d.Target // a deleted one has left its nodes only now, perhaps
+	if d := st.Document(name); d != nil && (p == nil || !d.Deleted) {
+		v.was = d.Target // of one that was deleted just now, too
 	}
 	var e fsm.Edit
 	if p != nil {
@@ -94,8 +98,12 @@ func (o *outlook) look(st *fsm.State, names []string, drafts []prepared) {
 		}
 		o.edited = append(o.edited, sightOf(st, name, &drafts[i]))
 	}
-	for _, v := range o.edited {
-		if why := o.unreached(v); why != "" {
+	for i := range o.edited {
+		v := &o.edited[i]
+		if was := o.moved[v.name]; was != "" {
+			v.was = was
+		}
+		if why := o.unreached(*v); why != "" {
 			o.nobody = append(o.nobody, Problem{Document: v.name, Message: why + ", so this reaches nobody now"})
 		}
 	}
