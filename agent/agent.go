@@ -90,7 +90,7 @@ func New(c Config, d Deps) *Agent {
 // Run keeps the node up to date, and serves, as the configuration says, until
 // ctx ends; then it returns nil. Errors are of the start: the directory is in
 // use (store.ErrLocked), the node is not enrolled (ErrNotEnrolled), a file
-// cannot be read, an address is taken.
+// cannot be read; for a node that only serves: the address is taken.
 func (a *Agent) Run(ctx context.Context) error {
 	channel, err := a.config.hasChannel()
 	if err != nil {
@@ -103,7 +103,7 @@ func (a *Agent) Run(ctx context.Context) error {
 		a.log.Info("this node is not enrolled and has no peers: it only serves")
 	}
 	if a.config.Serve != nil {
-		g.Go(func() error { return a.serve(ctx) })
+		g.Go(func() error { return a.serve(ctx, channel) })
 	}
 	return g.Wait()
 }

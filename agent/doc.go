@@ -4,7 +4,8 @@
 //
 // DESIGN.md beside this file says what it does, what it does not, and why.
 // The messages are those of package wire; what is on the disk is package
-// agent/store; commands are run by package agent/hook.
+// agent/store; commands are run by package agent/hook. A node may also, or only,
+// be an instance that controllers call over HTTP: package agent/serve.
 //
 // It is not for: the controllers' side of the channel (push), anything about
 // consensus, and choosing paths or commands: those come from the agent's own

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -46,7 +47,7 @@ func (p *parser) number(n *yaml.Node, at string) int {
 // checkServe looks at the keys together. It comes after the rules were checked.
 func (p *parser) checkServe(c *Config, base string) {
 	s := c.Serve
-	for _, file := range []*string{&s.TokenFile, &s.Cert, &s.Key, &s.Dir} {
+	for _, file := range []*string{&s.TokenFile, &s.Cert, &s.Key} {
 		if *file != "" {
 			*file = below(base, *file)
 		}
@@ -54,7 +55,7 @@ func (p *parser) checkServe(c *Config, base string) {
 	if s.Dir == "" {
 		s.Dir = c.Dir
 	}
-	if dir, err := filepath.Abs(s.Dir); err == nil {
+	if dir, err := filepath.Abs(s.Dir); err == nil { // like dir, not beside the configuration
 		s.Dir = dir
 	}
 	s.ID = c.Node
@@ -103,9 +104,27 @@ func (c *Config) hasChannel() (bool, error) {
 	return true, err
 }
 
+// serveRetry is how long a node that has a channel too waits before it tries to
+// serve again: an address that is taken must not cut it off from its
+// controllers.
+const serveRetry = 10 * time.Second
+
 // serve answers as an instance until ctx ends.
-func (a *Agent) serve(ctx context.Context) error {
-	return serve.New(*a.config.Serve, serve.Deps{
-		Log: a.log, Version: a.version, Now: a.now, Listen: a.netListen, Step: a.step,
-	}).Run(ctx)
+func (a *Agent) serve(ctx context.Context, channel bool) error {
+	for {
+		err := serve.New(*a.config.Serve, serve.Deps{
+			Log: a.log, Version: a.version, Now: a.now, Listen: a.netListen, Step: a.step,
+		}).Run(ctx)
+		if err == nil || !channel {
+			return err
+		}
+		a.log.Error("the instance cannot be served, it is tried again", "error", err, "in", serveRetry)
+		wait := time.NewTimer(serveRetry)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return nil
+		case <-wait.C:
+		}
+	}
 }

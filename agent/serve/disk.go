@@ -264,7 +264,7 @@ func (d *disk) targets() ([]string, error) {
 	var out []string
 	err := fs.WalkDir(d.root.FS(), currentDir, func(name string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil
+			return fs.SkipDir // it went while it was looked at, or nothing was ever pushed
 		}
 		if err != nil {
 			return err

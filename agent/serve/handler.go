@@ -57,9 +57,7 @@ func (s *Server) configUpdate(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, "", &refusal{status: http.StatusServiceUnavailable, code: codeBusy, message: "too many requests at one time"})
 		return
 	}
-	text, err := s.body(w, r)
-	// A hook may take longer than a request may.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	text, err := s.body(w, r, int64(2*s.config.MaxBytes+64<<10))
 	var p push
 	if err == nil {
 		p, err = s.parse(text)
@@ -94,12 +92,15 @@ func (s *Server) configUpdate(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) reloadConfig(w http.ResponseWriter, r *http.Request) {
+	if _, err := s.body(w, r, 64<<10); err != nil { // some send {}
+		s.refuse(w, "", err)
+		return
+	}
 	if !s.working.TryLock() {
 		s.refuse(w, "", errBusy)
 		return
 	}
 	defer s.working.Unlock()
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	if err := s.reloadAll(); err != nil {
 		s.log.Warn("a reload failed", "error", err)
 		s.refuse(w, "", err)

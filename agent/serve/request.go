@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -25,10 +26,9 @@ type push struct {
 	source  string
 }
 
-// body reads a request's body. The bound leaves room for white space and for
-// what is around the content.
-func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	limit := int64(2*s.config.MaxBytes + 64<<10)
+// body reads a request's body to its end. For a push the limit leaves room for
+// white space and for what is around the content.
+func (s *Server) body(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	text, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if over := (*http.MaxBytesError)(nil); errors.As(err, &over) {
 		return nil, &refusal{status: http.StatusRequestEntityTooLarge, code: codeTooLarge,
@@ -37,6 +37,9 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, &refusal{status: http.StatusBadRequest, code: codeNotJSON, message: "the request could not be read to its end"}
 	}
+	// A hook may take longer than a request may. Not before the end of the body:
+	// net/http reads on, to keep the connection, for as long as it is allowed.
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	return text, nil
 }
 

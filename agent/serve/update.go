@@ -34,8 +34,8 @@ func (s *Server) update(p push) (changed bool, err error) {
 		return false, failWrite(fmt.Errorf("an update before this one cannot be taken back: %w", err))
 	}
 	r := s.config.Rule(p.target)
-	if err := validate(p.content, r); err != nil {
-		return false, err
+	if f := validate(p.content, r); f != nil {
+		return false, f
 	}
 	now, err := s.disk.content(p.target)
 	if err == nil && bytes.Equal(now, p.content) && !s.dirty[p.target] {
@@ -60,7 +60,7 @@ func (s *Server) update(p push) (changed bool, err error) {
 }
 
 // validate looks at the content with the local schema.
-func validate(content []byte, r *Rule) error {
+func validate(content []byte, r *Rule) *refusal {
 	if r.Schema == nil {
 		return nil
 	}
@@ -275,10 +275,9 @@ func (s *Server) reloadRule(r *Rule, targets []string) error {
 		if err != nil {
 			return failWrite(err)
 		}
-		if err := validate(text, r); err != nil {
-			f := *err.(*refusal)
+		if f := validate(text, r); f != nil {
 			f.message, f.pointer = target+": "+f.message, strings.TrimPrefix(f.pointer, "/config")
-			return &f
+			return f
 		}
 		s.dirty[target] = true
 	}

@@ -8,6 +8,9 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -85,6 +88,8 @@ func TestExitCodes(t *testing.T) {
 	}
 	good := write("good.yaml", "dir: "+filepath.Join(dir, "state"))
 	bad := write("bad.yaml", "dir: x\nnonsense: 1\n")
+	serves := write("serves.yaml", "node: hook-1\ndir: "+filepath.Join(dir, "served")+"\nserve: {listen: '127.0.0.1:0', token: a-token-of-some-length}\n")
+	open := write("open.yaml", "serve: {listen: ':9443', token: a-token-of-some-length}\n")
 	cases := []struct {
 		args []string
 		code int
@@ -101,6 +106,10 @@ func TestExitCodes(t *testing.T) {
 		{[]string{"check-config", "--config", bad}, exitInvalid, "line 2: nonsense: unknown key"},
 		{[]string{"check-config", "--config", filepath.Join(dir, "none")}, exitError, "write it first"},
 		{[]string{"run", "--config", bad}, exitInvalid, "nonsense"},
+		{[]string{"check-config", "--config", serves}, exitOK, "is valid"},
+		{[]string{"check-config", "--config", open}, exitInvalid, "in the clear"},
+		{[]string{"status", "--config", serves}, exitOK, "not running"},
+		{[]string{"status", "--config", serves, "-o", "json"}, exitOK, `"instance_id": "hook-1"`},
 		{[]string{"run", "--config", good}, exitError, "not enrolled"},
 		{[]string{"enroll", "--config", good, "--addr", "https://127.0.0.1:1", "--token", "t"}, exitUnreachable, "127.0.0.1:1"},
 		{[]string{"enroll", "--config", good, "--addr", "https://127.0.0.1:1"}, exitError, "token"},
@@ -114,8 +123,10 @@ func TestExitCodes(t *testing.T) {
 			t.Errorf("%v: exit code %d, %q %q; want %d and %q", c.args, code, out, message, c.code, c.says)
 		}
 	}
-	if _, err := os.Stat(filepath.Join(dir, "x")); !errors.Is(err, os.ErrNotExist) {
-		t.Error("a check of the configuration left something behind")
+	for _, name := range []string{"x", "served"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); !errors.Is(err, os.ErrNotExist) {
+			t.Error("a look at the configuration left something behind")
+		}
 	}
 }
 
@@ -133,6 +144,68 @@ func TestHelpShowsExamplesFirst(t *testing.T) {
 			t.Errorf("the overview lacks %s", command)
 		}
 	}
+}
+
+// The program as a whole: it serves by its configuration alone, and its status
+// is seen from beside.
+func TestTheProgramServes(t *testing.T) {
+	dir := t.TempDir()
+	config := filepath.Join(dir, "agent.yaml")
+	l, err := net.Listen("tcp", "127.0.0.1:0") // for a port that is free
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := errors.Join(l.Close(), os.WriteFile(config, []byte("node: hook-1\ndir: "+dir+"\nserve: {listen: '"+address+"', token: a-token-of-some-length}\n"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	serving := make(lines, 100)
+	go func() {
+		ended <- run(ctx, []string{"run", "--config", config, "--log-format", "json"}, io.Discard, serving)
+	}()
+	for line := range serving {
+		if strings.Contains(line, "serving as an instance") {
+			break
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+address+"/admin/config-update", strings.NewReader(`{"type":"webhooks","config":{"a":1.0},"version":"9"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer a-token-of-some-length")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := resp.Body.Close(); err != nil || resp.StatusCode != 200 {
+		t.Errorf("%d %v", resp.StatusCode, err)
+	}
+	code, out, _ := call("status", "--config", config)
+	for _, want := range []string{"hook-1", "serving on " + address, "version      9", "742609b207f0900a", "accepted"} {
+		if code != exitOK || !strings.Contains(out, want) {
+			t.Errorf("%d, the table lacks %q:\n%s", code, want, out)
+		}
+	}
+	if strings.Contains(out, "controller") {
+		t.Errorf("there is no channel:\n%s", out)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// lines passes on what is logged.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	select {
+	case l <- string(p):
+	default:
+	}
+	return len(p), nil
 }
 
 func TestStatusForPeopleAndScripts(t *testing.T) {
