@@ -95,8 +95,8 @@ func (h *herd) plan() plan {
 }
 
 func (h *herd) dispatch(p plan) {
-	if len(p.wishes) != len(h.sessions) || len(p.groups) != 1 {
-		h.b.Fatalf("%d wishes in %d groups for %d sessions", len(p.wishes), len(p.groups), len(h.sessions))
+	if p.wishes != len(h.sessions) || len(p.groups) != 1 {
+		h.b.Fatalf("%d wishes in %d groups for %d sessions", p.wishes, len(p.groups), len(h.sessions))
 	}
 	if err := h.core.dispatch(p, h.foundry); err != nil {
 		h.b.Fatal(err)
@@ -134,8 +134,8 @@ func (h *herd) round() {
 	h.dispatch(h.plan())
 	h.hear()
 	h.tell()
-	if p := h.plan(); len(p.wishes) > 0 {
-		h.b.Fatalf("%d sessions still want something", len(p.wishes))
+	if p := h.plan(); p.wishes > 0 {
+		h.b.Fatalf("%d sessions still want something", p.wishes)
 	}
 }
 
@@ -178,8 +178,8 @@ func benchmarkStage(b *testing.B, size int, stage string) {
 				step.do()
 			}
 		}
-		if len(p.wishes) > 0 {
-			b.Fatalf("%d sessions still want something", len(p.wishes))
+		if p.wishes > 0 {
+			b.Fatalf("%d sessions still want something", p.wishes)
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(size), "ns/node")

@@ -1,10 +1,8 @@
 package push
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"sync"
 
@@ -90,27 +88,28 @@ func (f *foundry) document(p part) (wire.Document, error) {
 		return wire.Document{Target: p.target, Removed: true}, nil
 	}
 	d := wire.Document{Target: p.target, Version: p.version.Number}
-	text, err := p.to.Text()
-	if err != nil {
-		return d, err
-	}
 	if p.from != nil {
 		// Where no patch can be made, the full content does as well.
-		if patch, err := f.patch(p, text); err == nil && len(patch) < len(text) {
+		if patch, err := f.patch(p); err == nil && len(patch) < p.to.Size {
 			d.Base, d.Patch = p.base.String(), patch
 			return d, nil
 		}
 	}
-	d.Content = text
-	return d, nil
+	var err error
+	d.Content, err = p.to.Text()
+	return d, err
 }
 
-func (f *foundry) patch(p part, text []byte) ([]byte, error) {
+func (f *foundry) patch(p part) ([]byte, error) {
 	key := patchKey{p.from, p.to}
 	if patch, found := f.patches[key]; found {
 		return patch, nil
 	}
 	from, err := p.from.Text()
+	if err != nil {
+		return nil, err
+	}
+	text, err := p.to.Text()
 	if err != nil {
 		return nil, err
 	}
@@ -125,32 +124,32 @@ func (f *foundry) patch(p part, text []byte) ([]byte, error) {
 	return patch, nil
 }
 
-func sortParts(parts []part) {
-	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.target, b.target) })
-}
-
-// dispatch makes the frame of every group of a plan and puts it onto the
-// sessions that still want it. A frame that cannot be made holds up no other.
+// dispatch makes the frame of every group of a plan, and puts each onto the
+// sessions that still want it before it makes the next: the first nodes of a
+// thousand groups do not wait for the last. A frame that cannot be made holds
+// up no other.
 func (c *core) dispatch(p plan, f *foundry) error {
-	frames := make(map[groupKey]*frame, len(p.groups))
 	var failed []error
-	for key, g := range p.groups {
+	for _, g := range p.order {
 		made, err := f.frame(g)
 		if err != nil {
 			failed = append(failed, err)
 			continue
 		}
-		frames[key] = made
+		c.offer(g.wishes, made)
 	}
+	return errors.Join(failed...)
+}
+
+func (c *core) offer(wishes []wish, made *frame) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, w := range p.wishes {
-		s, made := w.session, frames[w.group]
-		if made == nil || c.sessions[s.id] != s || s.seq != w.seq {
+	for _, w := range wishes {
+		s := w.session
+		if c.sessions[s.id] != s || s.seq != w.seq {
 			continue // it has spoken since, and is marked for the next plan
 		}
 		s.inflight = made.offer
 		s.send(made)
 	}
-	return errors.Join(failed...)
 }

@@ -200,8 +200,8 @@ func TestNothingIsSentToANodeThatHasSpokenSinceThePlan(t *testing.T) {
 	c.drain(t)
 	var p plan
 	b.peer.store.View(func(state *fsm.State) { p = c.plan(state, conditions{quorum: true}) })
-	if len(p.wishes) != 1 {
-		t.Fatalf("%d wishes", len(p.wishes))
+	if p.wishes != 1 {
+		t.Fatalf("%d wishes", p.wishes)
 	}
 	c.hear(s, wire.Error{Manifest: emptyManifest.String(), Errors: []wire.Problem{{Code: wire.CodeInterrupted, Retryable: true}}})
 	if err := c.dispatch(p, newFoundry(c.sign)); err != nil {

@@ -1,16 +1,17 @@
 package push
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/droverhq/drover/fsm"
 	"github.com/droverhq/drover/wire"
 )
 
-// wish is an update that a session is to be sent: the group it belongs to.
+// wish is a session that is to be sent the update of its group.
 type wish struct {
 	session *session
-	group   groupKey
 	seq     uint64 // of the last report that the plan knew
 }
 
@@ -31,6 +32,7 @@ type group struct {
 	at       fsm.Position
 	revision uint64
 	parts    []part
+	wishes   []wish
 }
 
 // part is one document that differs.
@@ -45,8 +47,9 @@ type part struct {
 // plan is what the sessions that were marked are to be sent.
 type plan struct {
 	compared map[comparison]bool
-	wishes   []wish
+	wishes   int // of all groups
 	groups   map[groupKey]*group
+	order    []*group // in which they were found
 	// next is when the earliest retry is due, zero where there is none.
 	next time.Time
 }
@@ -82,15 +85,17 @@ func (c *core) plan(state *fsm.State, at conditions) plan {
 		}
 		c.greet(state, s, at)
 		if key, ok := c.wants(state, s, at, &p); ok {
-			if p.groups[key] == nil {
-				g, known := newGroup(state, s, key)
-				if !known {
+			g := p.groups[key]
+			if g == nil {
+				var known bool
+				if g, known = newGroup(state, s, key); !known {
 					c.ask(s)
 					continue
 				}
-				p.groups[key] = g
+				p.groups[key], p.order = g, append(p.order, g)
 			}
-			p.wishes = append(p.wishes, wish{s, key, s.seq})
+			g.wishes = append(g.wishes, wish{s, s.seq})
+			p.wishes++
 		}
 	}
 	return p
@@ -241,10 +246,17 @@ func newGroup(state *fsm.State, s *session, key groupKey) (g *group, known bool)
 	if !known && !key.full {
 		return nil, false
 	}
-	wanted := make(map[string]bool, len(key.want.Entries))
+	// Both are sorted by target.
 	for _, e := range key.want.Entries {
-		wanted[e.Target] = true
-		base, from := have[e.Target], (*fsm.Blob)(nil)
+		for len(have) > 0 && have[0].target < e.Target {
+			g.parts = append(g.parts, part{target: have[0].target})
+			have = have[1:]
+		}
+		base := holding{}
+		if len(have) > 0 && have[0].target == e.Target {
+			base, have = have[0], have[1:]
+		}
+		from := (*fsm.Blob)(nil)
 		text := key.texts == nil || base.version == nil || base.version.Blob == e.Version.Blob
 		if base.sum == e.Version.Checksum && text && !key.full {
 			continue
@@ -254,34 +266,32 @@ func newGroup(state *fsm.State, s *session, key groupKey) (g *group, known bool)
 		}
 		g.parts = append(g.parts, part{e.Target, e.Version, state.Blob(e.Version.Blob), base.sum, from})
 	}
-	for target := range have {
-		if !wanted[target] {
-			g.parts = append(g.parts, part{target: target})
-		}
+	for _, h := range have {
+		g.parts = append(g.parts, part{target: h.target})
 	}
-	sortParts(g.parts)
 	return g, true
 }
 
 // holding is one document on a node: version is nil where no version of the
 // document has this checksum.
 type holding struct {
+	target  string
 	sum     fsm.Sum
 	version *fsm.Version
 }
 
-// holds tells what a node holds, by target.
-func holds(state *fsm.State, s *session) (map[string]holding, bool) {
-	out := map[string]holding{}
+// holds tells what a node holds, sorted by target.
+func holds(state *fsm.State, s *session) ([]holding, bool) {
+	var out []holding
 	row := state.Row(s.ord)
 	if s.last.targets != nil && (row.Accepted == nil || row.Accepted.Sum != s.last.manifest) {
 		for target, sum := range s.last.targets {
-			out[target] = holding{sum, state.VersionBy(s.ord, target, sum)}
+			out = append(out, holding{target, sum, state.VersionBy(s.ord, target, sum)})
 		}
-		return out, true
+		return sorted(out), true
 	}
 	if s.last.manifest == emptyManifest {
-		return out, true
+		return nil, true
 	}
 	var acked *fsm.Versions // the state may not hold it yet
 	if s.acked != nil {
@@ -289,11 +299,18 @@ func holds(state *fsm.State, s *session) (map[string]holding, bool) {
 	}
 	for _, known := range []*fsm.Versions{row.Accepted, state.Wanted(s.ord).Versions, acked} {
 		if known != nil && known.Sum == s.last.manifest {
-			for _, e := range state.EntriesOf(known) {
-				out[e.Target] = holding{e.Version.Checksum, e.Version}
+			entries := state.EntriesOf(known)
+			out = make([]holding, len(entries))
+			for i, e := range entries {
+				out[i] = holding{e.Target, e.Version.Checksum, e.Version}
 			}
-			return out, len(out) == len(known.List)
+			return sorted(out), len(out) == len(known.List)
 		}
 	}
 	return nil, false
+}
+
+func sorted(list []holding) []holding {
+	slices.SortFunc(list, func(a, b holding) int { return cmp.Compare(a.target, b.target) })
+	return list
 }

@@ -56,7 +56,7 @@ func (s *Server) round(f *foundry, seen fsm.Position) (next time.Time, at fsm.Po
 			p = s.core.plan(state, conditions)
 		}
 	})
-	if len(p.wishes) == 0 {
+	if p.wishes == 0 {
 		return p.next, at, nil
 	}
 	return p.next, at, s.core.dispatch(p, f)
