@@ -45,6 +45,7 @@ type instanceHealth struct {
 	Attempts    int                `json:"attempts"`
 	LastError   *nodeError         `json:"last_error,omitzero"`
 	Unreachable *unreachableRow    `json:"unreachable,omitzero"`
+	Drift       *driftRow          `json:"drift,omitzero"`
 	Facts       map[string]string  `json:"facts"`
 	Warnings    []warningRow       `json:"warnings"`
 	Unmanaged   []string           `json:"unmanaged"` // targets that it holds and nobody wants there
@@ -104,7 +105,7 @@ func healthOf(st *fsm.State, n *fsm.Node) instanceHealth {
 	seen := row.Observed()
 	out := instanceHealth{
 		Connected: row.Connected, Owner: ownerName(st, n), Status: st.Status(n.Ordinal), InSync: st.Converged(n.Ordinal),
-		Attempts: st.Attempts(n.Ordinal), LastError: lastError(st, n), Facts: notNilMap(n.Facts),
+		Attempts: st.Attempts(n.Ordinal), LastError: lastError(st, n), Drift: driftOf(st, n), Facts: notNilMap(n.Facts),
 		Warnings: []warningRow{}, Unmanaged: notNil(seen.Unmanaged), Documents: []instanceDocument{},
 	}
 	if u := row.Unreachable(); u != nil {

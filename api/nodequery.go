@@ -10,7 +10,7 @@ import (
 // nodeQuery is the parsed text of ?q=: words that a node's name, URL or a label has
 // to hold, and key=value terms. Terms of one key are alternatives, different
 // keys must all hold. Keys are status, in_sync, connected, peer, document,
-// kind, of instances source and gone, or the key of any label.
+// kind, drift (held or healing), of instances source and gone, or the key of any label.
 type nodeQuery struct {
 	words []string
 	terms map[string][]string
@@ -84,6 +84,8 @@ func valueOf(st *fsm.State, n *fsm.Node, key string) string {
 		return peerName(st, st.Row(n.Ordinal))
 	case "kind":
 		return n.Kind
+	case "drift":
+		return driftWord(st, n)
 	}
 	if n.Instance != nil {
 		switch key {

@@ -24,6 +24,7 @@ type nodeRow struct {
 	Status    fsm.Status        `json:"status"`
 	Attempts  int               `json:"attempts"`
 	LastError *nodeError        `json:"last_error,omitzero"`
+	Drift     *driftRow         `json:"drift,omitzero"` // what somebody else changed there
 	Enrolled  string            `json:"enrolled"`
 }
 
@@ -51,7 +52,7 @@ func nodeOf(st *fsm.State, n *fsm.Node) nodeRow {
 		Connected: row.Connected, Peer: peerName(st, row),
 		Desired: desiredRow(st.Desired(n.Ordinal)), Reported: reportedRow(st, row),
 		InSync: st.Converged(n.Ordinal), Status: st.Status(n.Ordinal), Attempts: st.Attempts(n.Ordinal),
-		LastError: lastError(st, n), Enrolled: timeText(n.Enrolled),
+		LastError: lastError(st, n), Drift: driftOf(st, n), Enrolled: timeText(n.Enrolled),
 	}
 }
 
