@@ -48,6 +48,8 @@ type Found struct {
 	Node   string            `cbor:"1,keyasint"`
 	URL    string            `cbor:"2,keyasint"`
 	Labels map[string]string `cbor:"3,keyasint,omitempty"`
+	// Accepts is empty where the discovery's is meant.
+	Accepts []string `cbor:"4,keyasint,omitempty"`
 }
 
 // Kind is the persisted number of the command.
@@ -125,23 +127,60 @@ func (s *State) discovered(d *Discovery, f Found) (moved bool, err error) {
 	}
 	old := s.nodes[f.Node]
 	if old == nil {
-		in := &Instance{URL: f.URL, Accepts: d.Accepts, Token: d.Token, TLS: d.TLS, Source: d.ID}
+		in := &Instance{URL: f.URL, Accepts: d.acceptsOf(f), Token: d.Token, TLS: d.TLS, Source: d.ID}
 		return true, s.addInstance(f.Node, in, relabel(d.Labels, f.Labels))
 	}
 	if old.Instance == nil || old.Instance.Source != d.ID {
 		return false, fmt.Errorf("node %q was not added by this discovery and is left alone", f.Node)
 	}
 	labels := relabel(old.Labels, f.Labels)
-	if old.Instance.URL == f.URL && old.Instance.Gone == 0 && maps.Equal(labels, old.Labels) {
+	if d.knows(old, f) {
 		return false, nil
 	}
 	if err := selector.ValidLabels(labels); err != nil {
 		return false, fmt.Errorf("node %q: %w", f.Node, err)
 	}
 	next, in := *old, *old.Instance
-	in.URL, in.Gone = f.URL, 0
+	in.URL, in.Gone, in.Accepts = f.URL, 0, d.acceptsOf(f)
 	next.Labels, next.Instance = labels, &in
 	return true, s.replaceNode(&next)
+}
+
+func (d *Discovery) acceptsOf(f Found) []string {
+	if len(f.Accepts) == 0 {
+		return d.Accepts
+	}
+	return slices.Compact(slices.Sorted(slices.Values(f.Accepts)))
+}
+
+// knows tells whether a node of this source is as it was found.
+func (d *Discovery) knows(n *Node, f Found) bool {
+	in := n.Instance
+	return in.URL == f.URL && in.Gone == 0 && slices.Equal(in.Accepts, d.acceptsOf(f)) &&
+		maps.Equal(relabel(n.Labels, f.Labels), n.Labels)
+}
+
+// Changes tells whether an answer of a source would change anything: the leader
+// asks on an interval, and writes only that into the log.
+func (s *State) Changes(c Discovered) bool {
+	d := s.discoveries[c.ID]
+	if d == nil || c.Error != "" || d.Error != "" {
+		return d != nil && c.Error != d.Error
+	}
+	known := 0
+	for _, f := range c.Found {
+		n := s.nodes[f.Node]
+		if n == nil || n.Instance == nil || n.Instance.Source != d.ID || !d.knows(n, f) {
+			return true
+		}
+		known++
+	}
+	for n := range s.Instances {
+		if n.Instance.Source == d.ID && n.Instance.Gone == 0 {
+			known--
+		}
+	}
+	return known != 0 || d.Found != len(c.Found)
 }
 
 // markGone marks the instances of a source that are not among the present ones.

@@ -192,6 +192,11 @@ type Unreachable struct {
 	Message string `cbor:"4,keyasint"`
 }
 
+// Same tells whether two say the same; nil says nothing.
+func (u *Unreachable) Same(v *Unreachable) bool {
+	return u != nil && v != nil && u.Code == v.Code && u.Message == v.Message
+}
+
 // Instance returns what is known of an instance beside its row; it is never nil.
 func (r *Row) instance() InstanceRow {
 	if r.Instance == nil {
@@ -210,6 +215,12 @@ func (r *Row) Observed() Observed {
 
 // Unreachable returns why an instance cannot be called, or nil.
 func (r *Row) Unreachable() *Unreachable { return r.instance().Unreachable }
+
+// ResyncOf tells whether the last resync was asked for a document.
+func (r *Row) ResyncOf(document string) bool {
+	only := r.instance().Only
+	return len(only) == 0 || slices.Contains(only, document)
+}
 
 // observe takes what a report says of an instance into its row.
 func (next *Row) observe(r report) {
@@ -231,7 +242,7 @@ func (s *State) applyUnreachable(peer string, u Unreachable) {
 		return
 	}
 	u.Time = s.now
-	if old := row.Unreachable(); old != nil && old.Code == u.Code && old.Message == u.Message && !row.Connected {
+	if old := row.Unreachable(); u.Same(old) && !row.Connected {
 		return
 	}
 	next := *row

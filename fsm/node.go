@@ -227,6 +227,7 @@ func (s *State) applyRetryNodes(c RetryNodes) (Outcome, error) {
 			row.Resync = s.index
 		}
 		if c.Resync && n.Instance != nil {
+			row.Since = s.index // what was tried before does not count, and it is in sync when it has been pushed again
 			in := row.instance()
 			in.Only, in.Unreachable = c.Documents, nil // whether it can be called is found out anew
 			row.Instance = &in

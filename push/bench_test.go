@@ -116,7 +116,7 @@ func (h *herd) hear() {
 // tell replicates all that is unsaid.
 func (h *herd) tell() {
 	for {
-		d, more := h.core.collect(nil)
+		d, more := h.core.collect(gone{})
 		if !more {
 			return
 		}
@@ -161,7 +161,7 @@ func benchmarkStage(b *testing.B, size int, stage string) {
 		{"plan", func() { p = h.plan() }},
 		{"dispatch", func() { h.dispatch(p) }},
 		{"hear", h.hear},
-		{"collect", func() { d, _ = h.core.collect(nil) }},
+		{"collect", func() { d, _ = h.core.collect(gone{}) }},
 		{"apply", func() { h.apply(d) }},
 		{"calm", func() { p = h.plan() }}, // looks at all again and finds nothing to do
 	}

@@ -15,23 +15,45 @@ type said struct {
 	upTo    map[*session]uint64
 }
 
+// gone is what the state is told beside reports: sessions that have ended, and
+// instances that could not be called.
+type gone struct {
+	closed      []fsm.Closed
+	unreachable []fsm.Unreachable
+}
+
+// take cuts off as much as one command may hold.
+func (g *gone) take() gone {
+	n, m := min(len(g.closed), maxClosed), min(len(g.unreachable), maxUnreachable)
+	out := gone{g.closed[:n:n], g.unreachable[:m:m]}
+	g.closed, g.unreachable = g.closed[n:], g.unreachable[m:]
+	return out
+}
+
+func (g *gone) add(more gone) {
+	g.closed = append(g.closed, more.closed...)
+	g.unreachable = append(g.unreachable, more.unreachable...)
+}
+
 // Limits of one command: a storm of sessions fits into log entries
 // (fsm.MaxEntry), however little of it can be compressed.
 const (
 	maxSaid   = 192 << 10 // bytes, about; one session alone may need more
 	maxClosed = 8 << 10   // sessions that have ended, at most 14 bytes each
 	packedAck = 16        // bytes of one confirmation in a group, at most
+	// maxUnreachable instances a command: each has a reason of some hundred bytes.
+	maxUnreachable = 256
 )
 
 // collect makes the next command out of everything that nodes have said, or
 // returns false. Confirmations of one update become one packed group.
-func (c *core) collect(closed []fsm.Closed) (said, bool) {
+func (c *core) collect(gone gone) (said, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if len(c.unsaid) == 0 && len(closed) == 0 {
+	if len(c.unsaid) == 0 && len(gone.closed) == 0 && len(gone.unreachable) == 0 {
 		return said{}, false
 	}
-	out := said{fsm.Reports{Peer: c.peer, Closed: closed}, make(map[*session]uint64, len(c.unsaid))}
+	out := said{fsm.Reports{Peer: c.peer, Closed: gone.closed, Unreachable: gone.unreachable}, make(map[*session]uint64, len(c.unsaid))}
 	groups := map[*offer]*fsm.AckGroup{}
 	size := 0
 	for _, s := range c.inOrder() {
@@ -84,7 +106,7 @@ func (s *session) confirms() bool {
 		return false
 	}
 	r := &s.pending[len(s.pending)-1]
-	return r.Open == nil && r.Tried == nil && r.Confirmed && r.Versions != nil &&
+	return r.Open == nil && r.Tried == nil && r.Observed == nil && r.Drifted == nil && r.Confirmed && r.Versions != nil &&
 		r.At == s.acked.at && r.Manifest == s.acked.manifest
 }
 

@@ -9,6 +9,10 @@ import (
 	"github.com/droverhq/drover/wire"
 )
 
+// runBits is the number of low bits of a session's id that count the sessions of
+// one process.
+const runBits = 24
+
 // core is the rules of delivery for the sessions of one peer. Its methods do
 // no I/O beyond queueing frames on links, and start no goroutine.
 type core struct {
@@ -23,13 +27,16 @@ type core struct {
 	unsaid   map[*session]struct{} // with reports for the collector
 	owing    map[uint32]*session   // ended, with an error that the log still lacks
 	nextID   uint64
+	// instances is the number of sessions with nodes that are called over HTTP:
+	// they belong to this peer, and are never sent to another one.
+	instances int
 }
 
 func newCore(peer string, run uint64, sign func(string) string, random *rand.Rand) *core {
 	return &core{
 		peer: peer, sign: sign, rand: random,
 		sessions: map[uint64]*session{}, byNode: map[uint32]*session{},
-		unsaid: map[*session]struct{}{}, owing: map[uint32]*session{}, nextID: run << 24,
+		unsaid: map[*session]struct{}{}, owing: map[uint32]*session{}, nextID: run << runBits,
 	}
 }
 
@@ -49,14 +56,22 @@ func (c *core) admit(l link, ord uint32, nonce string, h wire.Hello) (*session, 
 	// The rest of a hello is long, and needed once.
 	s.hello = wire.Hello{Process: h.Process, Connection: h.Connection, Nonce: h.Nonce}
 	s.last = held{manifest: manifest, at: fsm.Position{Epoch: h.Epoch, Index: h.Index}, confirmed: true}
-	if old := c.byNode[ord]; old != nil {
+	c.begin(s, fsm.Report{Open: s.open(h.AgentVersion, h.Facts)})
+	return s, nil
+}
+
+// begin makes a session the one of its node.
+func (c *core) begin(s *session, open fsm.Report) {
+	if old := c.byNode[s.ord]; old != nil {
 		c.drop(old, wire.CloseSuperseded, "a newer connection of this node took over")
 	}
-	c.sessions[s.id], c.byNode[ord] = s, s
-	s.report(fsm.Report{Open: s.open(h.AgentVersion, h.Facts)})
+	c.sessions[s.id], c.byNode[s.ord] = s, s
+	if s.instance {
+		c.instances++
+	}
+	s.report(open)
 	c.unsaid[s] = struct{}{}
 	c.mark(s)
-	return s, nil
 }
 
 // drop ends a session from this side.
@@ -73,6 +88,9 @@ func (c *core) forget(s *session) {
 	}
 	delete(c.sessions, s.id)
 	delete(c.unsaid, s)
+	if s.instance {
+		c.instances--
+	}
 	if c.byNode[s.ord] == s {
 		delete(c.byNode, s.ord)
 	}
@@ -200,6 +218,10 @@ func (c *core) hearAck(s *session, m wire.Ack) bool {
 	return true
 }
 
+// reasonSync marks the status of an instance that is to be pushed everything
+// again, whatever it holds: that is no drift.
+const reasonSync = "sync"
+
 func (c *core) hearStatus(s *session, m wire.Status) bool {
 	manifest, err := document.ParseChecksum(m.Manifest)
 	if err != nil {
@@ -218,6 +240,7 @@ func (c *core) hearStatus(s *session, m wire.Status) bool {
 	}
 	s.last = held{manifest: manifest, at: fsm.Position{Epoch: m.Epoch, Index: m.Index}, confirmed: s.last.confirmed, targets: targets}
 	s.welcome.asked = false
+	s.welcome.listed = m.Reason != reasonSync
 	s.report(fsm.Report{})
 	return true
 }
@@ -249,7 +272,7 @@ func (c *core) hearError(s *session, m wire.Error) bool {
 		s.report(fsm.Report{})
 	default:
 		s.report(fsm.Report{Tried: &tried, Problems: problems(m.Errors)})
-		s.errorSeq = s.seq
+		s.retry.errorSeq = s.seq
 	}
 	return true
 }

@@ -29,10 +29,20 @@ type offer struct {
 // is specific to one node.
 type frame struct {
 	*offer
-	data []byte
+	data     []byte
+	contents []content // instead of data: for instances
 
 	prepare  sync.Once
 	prepared []byte
+}
+
+// content is one document for an instance; text is nil for a target that is not
+// wanted any more, which no call takes away.
+type content struct {
+	target  string
+	version *fsm.Version
+	blob    *fsm.Blob
+	text    []byte
 }
 
 // message is the frame in the form in which all connections send it.
@@ -64,6 +74,11 @@ func (f *foundry) frame(g *group) (*frame, error) {
 		id: strconv.FormatUint(f.made, 36), at: g.at, manifest: g.key.want.Sum,
 		versions: g.key.want.Versions.List, full: g.key.full,
 	}}
+	if g.key.instance {
+		var err error
+		out.contents, err = contents(g.parts)
+		return out, err
+	}
 	header := wire.Header{
 		Purpose: wire.PurposeUpdate, Cluster: g.cluster, Epoch: g.at.Epoch, Index: g.at.Index, Revision: g.revision,
 		Audience: g.key.audience.String(), Base: g.key.base.String(), Manifest: g.key.want.Sum.String(),
@@ -80,6 +95,21 @@ func (f *foundry) frame(g *group) (*frame, error) {
 	var err error
 	out.data, err = wire.Encode(update)
 	return out, err
+}
+
+func contents(parts []part) ([]content, error) {
+	out := make([]content, 0, len(parts))
+	for _, p := range parts {
+		c := content{target: p.target, version: p.version, blob: p.to}
+		if p.version != nil {
+			var err error
+			if c.text, err = p.to.Text(); err != nil {
+				return nil, fmt.Errorf("content of %q: %w", p.target, err)
+			}
+		}
+		out = append(out, c)
+	}
+	return out, nil
 }
 
 // document makes the smaller of a delta and the full content.

@@ -114,7 +114,7 @@ func (s *Server) tellGoaway(lost time.Duration) {
 // peer has not: those of an earlier run, or whose end was not taken.
 func (s *Server) closeGhosts() {
 	s.mu.Lock()
-	busy := len(s.closed) > 0
+	busy := len(s.gone.closed) > 0
 	s.mu.Unlock()
 	if busy {
 		return // what was found before is not even proposed yet
@@ -131,8 +131,7 @@ func (s *Server) closeGhosts() {
 		}
 	})
 	if len(ghosts) > 0 {
-		s.returnClosed(ghosts)
-		s.kick(s.heard)
+		s.tellGone(gone{closed: ghosts})
 	}
 }
 
@@ -141,7 +140,7 @@ func (s *Server) shed() {
 	connected, alive := 0, 0
 	s.deps.Store.View(func(state *fsm.State) {
 		for n := range state.Nodes {
-			if state.Row(n.Ordinal).Connected {
+			if n.Instance == nil && state.Row(n.Ordinal).Connected {
 				connected++
 			}
 		}
@@ -166,7 +165,7 @@ func (s *Server) shed() {
 func (c *core) shed(keep int, peers []string, now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	over := len(c.sessions) - keep
+	over := len(c.sessions) - c.instances - keep
 	for _, s := range c.sessions {
 		if now.Sub(s.welcome.sentAway) < shedPatience {
 			over--
@@ -177,7 +176,7 @@ func (c *core) shed(keep int, peers []string, now time.Time) {
 		if left <= 0 {
 			return
 		}
-		if s.inflight == nil && now.Sub(s.welcome.sentAway) >= shedPatience {
+		if !s.instance && s.inflight == nil && now.Sub(s.welcome.sentAway) >= shedPatience {
 			s.welcome.sentAway = now
 			s.tell(wire.Goaway{Reason: wire.GoawayRebalance, Peers: peers})
 			left--

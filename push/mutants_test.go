@@ -29,7 +29,7 @@ var mutants = []mutant{
 	{"no push from a state that is behind the node", "push/plan.go",
 		"if state.Position().Less(s.last.at) {", "if false {"},
 	{"nothing is sent after an error until the state holds it", "push/plan.go",
-		"if s.errorSeq > 0 && (", "if false && ("},
+		"if s.retry.errorSeq > 0 && (", "if false && ("},
 	{"where only the index lacks, an update without documents brings it", "push/plan.go",
 		"s.last.manifest == want.Sum && !fenced", "s.last.manifest == want.Sum && (!fenced || true)"},
 	{"goaway tells the highest connection number", "push/plan.go",

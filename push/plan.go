@@ -23,6 +23,7 @@ type groupKey struct {
 	audience fsm.Sum
 	texts    *fsm.Versions // set where texts differ behind equal checksums
 	full     bool
+	instance bool // is called over HTTP: takes whole contents, and no signed frame
 }
 
 // group is what the frame of a key is made of, copied out of the state.
@@ -147,6 +148,9 @@ func (c *core) greet(state *fsm.State, s *session, at conditions) {
 		return
 	}
 	s.welcome.done, s.welcome.audience = true, audience
+	if s.instance {
+		return
+	}
 	name := ""
 	if p := state.Peer(c.peer); p != nil {
 		name = p.Name
@@ -156,6 +160,37 @@ func (c *core) greet(state *fsm.State, s *session, at conditions) {
 		Peer: name, Peers: at.peers, Quorum: at.quorum, HeartbeatS: int(heartbeat / time.Second),
 		Audience: audience.String(), Signature: c.sign(text),
 	})
+}
+
+// noteDrift tells the state which targets somebody changed on a node that has
+// just listed what it holds: those that differ from what it accepted, where that
+// is still all that is wanted. Nothing is sent until the state holds it, because
+// it may have to be left as it is.
+func (c *core) noteDrift(state *fsm.State, s *session) bool {
+	if !s.welcome.listed {
+		return false
+	}
+	s.welcome.listed = false
+	row := state.Row(s.ord)
+	want := state.Wanted(s.ord)
+	if row.Accepted == nil || s.last.manifest == want.Sum || len(row.Refused) > 0 ||
+		state.Attempts(s.ord) > 0 || !slices.Equal(row.Accepted.List, want.Versions.List) {
+		return false
+	}
+	var drifted []string
+	for _, e := range state.EntriesOf(row.Accepted) {
+		if s.last.targets[e.Target] != e.Version.Checksum {
+			drifted = append(drifted, e.Target)
+		}
+	}
+	if len(drifted) == 0 {
+		return false
+	}
+	slices.Sort(drifted)
+	s.report(fsm.Report{Drifted: drifted})
+	s.retry.errorSeq = s.seq
+	c.unsaid[s] = struct{}{}
+	return true
 }
 
 // wants decides whether a session is sent an update now. The order of the
@@ -174,7 +209,10 @@ func (c *core) wants(state *fsm.State, s *session, at conditions, p *plan) (grou
 		return none, false
 	}
 	row := state.Row(s.ord)
-	if s.errorSeq > 0 && (row.Session.ID != s.id || row.Session.Seq < s.errorSeq) {
+	if s.retry.errorSeq > 0 && (row.Session.ID != s.id || row.Session.Seq < s.retry.errorSeq) {
+		return none, false
+	}
+	if c.noteDrift(state, s) {
 		return none, false
 	}
 	want := state.Wanted(s.ord)
@@ -183,12 +221,15 @@ func (c *core) wants(state *fsm.State, s *session, at conditions, p *plan) (grou
 	if s.last.manifest == want.Sum && !fenced || state.Stuck(s.ord) {
 		return none, false
 	}
+	if state.DriftHeld(s.ord, at.now.UnixMilli()) {
+		return none, false
+	}
 	if !c.due(s, since, state.Attempts(s.ord), at.now, p) {
 		return none, false
 	}
 	return groupKey{
 		base: s.last.manifest, want: want, texts: p.otherTexts(state, row, s.last.manifest, want),
-		audience: s.welcome.audience, full: s.welcome.full,
+		audience: s.welcome.audience, full: s.welcome.full, instance: s.instance,
 	}, true
 }
 
@@ -225,7 +266,11 @@ func (c *core) due(s *session, since uint64, attempts int, now time.Time, p *pla
 	}
 	if s.retry.since != since || s.retry.attempts != attempts {
 		ceiling := min(retryCap, retryBase<<min(attempts-1, 20))
-		s.retry = retry{since, attempts, now.Add(time.Duration(c.rand.Int64N(int64(ceiling))))}
+		s.retry.since, s.retry.attempts = since, attempts
+		s.retry.at = now.Add(time.Duration(c.rand.Int64N(int64(ceiling))))
+		if s.retry.at.Before(s.retry.notUntil) {
+			s.retry.at = s.retry.notUntil
+		}
 	}
 	if !s.retry.at.After(now) {
 		return true
@@ -261,7 +306,7 @@ func newGroup(state *fsm.State, s *session, key groupKey) (g *group, known bool)
 		if base.sum == e.Version.Checksum && text && !key.full {
 			continue
 		}
-		if base.version != nil && !key.full {
+		if base.version != nil && !key.full && !key.instance {
 			from = state.Blob(base.version.Blob)
 		}
 		g.parts = append(g.parts, part{e.Target, e.Version, state.Blob(e.Version.Blob), base.sum, from})

@@ -77,10 +77,7 @@ func (s *Server) end(c *conn, err error) {
 	c.shut()
 	_ = s.poller.Remove(c.ws)
 	if s.core.ended(c.session) {
-		s.mu.Lock()
-		s.closed = append(s.closed, fsm.Closed{Node: c.session.ord, Session: c.session.id})
-		s.mu.Unlock()
-		s.kick(s.heard)
+		s.tellGone(gone{closed: []fsm.Closed{{Node: c.session.ord, Session: c.session.id}}})
 	}
 }
 

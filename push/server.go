@@ -15,13 +15,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/push/discovery"
+	"github.com/droverhq/drover/push/instance"
 	"github.com/droverhq/drover/push/socket"
 	"github.com/droverhq/drover/wire"
 )
 
 // Config is what a Server must be told.
 type Config struct {
-	Peer string // id of this peer
+	Peer      string // id of this peer
+	Instances Instances
 }
 
 // Cluster is what delivery needs of the peers: package cluster has it.
@@ -33,11 +36,12 @@ type Cluster interface {
 }
 
 // Deps are what a Server works with. Sign signs a text with the cluster's key
-// (wire.Sign).
+// (wire.Sign). Open gives back what was sealed with the cluster's key.
 type Deps struct {
 	Store   *fsm.Store
 	Cluster Cluster
 	Sign    func(text string) string
+	Open    func(sealed []byte) ([]byte, error)
 	Log     *slog.Logger
 }
 
@@ -50,26 +54,35 @@ type Server struct {
 	upgrader websocket.Upgrader
 	writers  *writers
 	poller   socket.Poller
-	// verifying has room for the handshakes that are checked at a time.
-	verifying chan struct{}
-	claims    claims
+	admission
+	calling
 
 	kicked  chan struct{} // the planner has something to look at
 	heard   chan struct{} // the collector has something to say
 	serving sync.WaitGroup
 
 	mu       sync.Mutex
-	closed   []fsm.Closed
+	gone     gone
 	stopping bool
 	told     bool // sessions know that there is no quorum
 }
 
+// calling is what instances are called with.
+type calling struct {
+	http   *instance.Caller
+	calls  chan struct{} // a place for each request under way
+	prints *fingerprints
+	finder *discovery.Finder
+}
+
 // New makes a Server. It has no effect before Run.
 func New(config Config, deps Deps) *Server {
+	config.Instances = config.Instances.withDefaults()
 	var seed [24]byte
 	_, _ = rand.Read(seed[:])
 	run := binary.BigEndian.Uint64(seed[16:]) >> 24
 	random := mathrand.New(mathrand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:])))
+	caller := instance.NewCaller(instance.Rules{Allow: config.Instances.Allow, Timeout: config.Instances.Timeout})
 	return &Server{
 		config: config, deps: deps,
 		core: newCore(config.Peer, run, deps.Sign, random),
@@ -78,10 +91,20 @@ func New(config Config, deps Deps) *Server {
 			WriteBufferPool: &sync.Pool{}, HandshakeTimeout: helloTime,
 			CheckOrigin: func(r *http.Request) bool { return r.Header.Get("Origin") == "" },
 		},
-		writers: newWriters(), verifying: make(chan struct{}, verifyCount),
-		claims: claims{recent: map[uint32][]time.Time{}},
+		writers:   newWriters(),
+		admission: admission{verifying: make(chan struct{}, verifyCount), claims: claims{recent: map[uint32][]time.Time{}}},
+		calling: calling{
+			http: caller, calls: make(chan struct{}, callsAtOnce), prints: newFingerprints(),
+			finder: discovery.New(discovery.Config{Files: config.Instances.Files}, discovery.Deps{Caller: caller}),
+		},
 		kicked: make(chan struct{}, 1), heard: make(chan struct{}, 1),
 	}
+}
+
+// admission is how agents are let in.
+type admission struct {
+	verifying chan struct{} // has room for the handshakes that are checked at a time
+	claims    claims
 }
 
 // verifyCount is the number of handshakes that are checked at a time.
@@ -102,6 +125,7 @@ func (s *Server) Run(ctx context.Context) error {
 	peers := s.urls() // before anybody is welcomed
 	g.Go(func() error { return s.work(ctx) })
 	g.Go(func() error { return s.collectLoop(ctx) })
+	g.Go(func() error { return s.keepInstances(ctx) })
 	g.Go(func() error { return s.keepHouse(ctx, peers) })
 	g.Go(func() error {
 		<-ctx.Done()
@@ -113,6 +137,7 @@ func (s *Server) Run(ctx context.Context) error {
 	_ = s.poller.Close() // no session is left
 	reading.Wait()
 	s.writers.group.Wait()
+	s.http.Close()
 	if errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -142,7 +167,7 @@ func (s *Server) stops() bool {
 func (s *Server) Sessions() int {
 	s.core.mu.Lock()
 	defer s.core.mu.Unlock()
-	return len(s.core.sessions)
+	return len(s.core.sessions) - s.core.instances
 }
 
 // drainSpread is the time over which agents come back to other peers when this

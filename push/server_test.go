@@ -58,7 +58,7 @@ func newBed(t *testing.T, nodes ...string) *bed {
 		t.Fatal(err)
 	}
 	b := &bed{t: t, peer: &onePeer{store: fsm.NewStore()}, public: public, keys: map[string]ed25519.PrivateKey{}}
-	b.do(fsm.CreateCluster{ID: "c1", Name: "test"})
+	b.do(fsm.CreateCluster{ID: "c1", Name: "test", Feature: fsm.FeatureLevel})
 	b.do(fsm.PutPeer{Peer: fsm.Peer{ID: "p1", Name: "ctl-1", URL: "http://127.0.0.1:1"}})
 	b.do(fsm.CreateEnrollToken{Token: fsm.EnrollToken{ID: "t", Hash: []byte("h"), Uses: 9, Expires: 1 << 60}})
 	for _, id := range nodes {
@@ -69,7 +69,7 @@ func newBed(t *testing.T, nodes ...string) *bed {
 		b.keys[id] = nodePrivate
 		b.do(fsm.EnrollNode{TokenID: "t", TokenHash: []byte("h"), Node: id, PublicKey: nodePublic})
 	}
-	b.server = New(Config{Peer: "p1"}, Deps{
+	b.server = New(Config{Peer: "p1", Instances: loopback()}, Deps{Open: open,
 		Store: b.peer.store, Cluster: b.peer, Log: slog.New(slog.DiscardHandler),
 		Sign: func(text string) string { return wire.Sign(private, text) },
 	})

@@ -33,11 +33,17 @@ type session struct {
 	inflight *offer
 	pending  []fsm.Report // not yet in the log; errors are not merged, see maxPending
 	acked    *offer       // the last one that the node has confirmed
-	errorSeq uint64       // of the last error: nothing is sent until the state holds it
 
 	welcome delivery
 	retry   retry
-	dirty   bool
+	called
+	dirty bool
+}
+
+// called is what a session with an instance has beside that of an agent.
+type called struct {
+	instance bool          // the node is called over HTTP
+	observed *fsm.Observed // for the next report
 }
 
 // held is what a node last said it holds.
@@ -56,6 +62,7 @@ type delivery struct {
 	full     bool      // send all contents: a base did not match
 	asked    bool      // a status was asked for and has not come
 	resynced uint64    // the Row.Resync that was asked for
+	listed   bool      // it has just listed what it holds: look for drift
 	sentAway time.Time // when it was asked to go to another peer
 }
 
@@ -64,6 +71,8 @@ type retry struct {
 	since    uint64
 	attempts int
 	at       time.Time
+	notUntil time.Time // what the node itself asked for
+	errorSeq uint64    // of the last error: nothing is sent until the state holds it
 }
 
 // maxPending bounds what one session keeps for the log. A node is sent nothing
@@ -78,6 +87,7 @@ func (s *session) report(r fsm.Report) {
 	s.seq++
 	r.Node, r.Session, r.Seq = s.ord, s.id, s.seq
 	r.Manifest, r.At, r.Confirmed = s.last.manifest, s.last.at, s.last.confirmed
+	r.Observed, s.observed = s.observed, nil
 	n := len(s.pending)
 	if n == 0 || n < maxPending && (s.pending[n-1].Tried != nil || r.Tried != nil && s.pending[n-1].Versions != nil) {
 		s.pending = append(s.pending, r)
@@ -85,6 +95,12 @@ func (s *session) report(r fsm.Report) {
 	}
 	last := s.pending[n-1]
 	r.Open = last.Open
+	if r.Observed == nil {
+		r.Observed = last.Observed
+	}
+	if r.Drifted == nil && r.Manifest == last.Manifest {
+		r.Drifted = last.Drifted
+	}
 	if r.Versions == nil && r.Confirmed && r.Manifest == last.Manifest {
 		r.Versions = last.Versions
 	}
@@ -107,7 +123,10 @@ func (s *session) size() int {
 }
 
 func reportSize(r fsm.Report) int {
-	n := 160 + versionsSize(r.Versions)
+	n := 160 + versionsSize(r.Versions) + 64*len(r.Drifted)
+	if r.Observed != nil {
+		n += 128 * (len(r.Observed.Baselines) + len(r.Observed.Unmanaged))
+	}
 	for _, p := range r.Problems {
 		n += problemSize(p)
 	}

@@ -14,9 +14,9 @@ func (c *simConn) checkSend(f *frame) {
 	if f.at.Less(s.last.at) {
 		w.violated("behind: an update of a state that is behind the node")
 	}
-	if row := c.peer.store; s.errorSeq > 0 {
+	if row := c.peer.store; s.retry.errorSeq > 0 {
 		row.View(func(state *fsm.State) {
-			if r := state.Row(s.ord); r.Session.ID == s.id && r.Session.Seq < s.errorSeq {
+			if r := state.Row(s.ord); r.Session.ID == s.id && r.Session.Seq < s.retry.errorSeq {
 				w.violated("error: an update before the state holds the node's error")
 			}
 		})

@@ -361,7 +361,7 @@ func (p *simPeer) propose() {
 	if p.proposal != nil {
 		return
 	}
-	d, some := p.core.collect(p.closed)
+	d, some := p.core.collect(gone{closed: p.closed})
 	if !some {
 		return
 	}

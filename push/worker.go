@@ -81,12 +81,14 @@ func (s *Server) collectLoop(ctx context.Context) error {
 		}
 		s.settle(ctx)
 		for {
-			d, more := s.core.collect(s.takeClosed())
+			d, more := s.core.collect(s.takeGone())
 			if !more {
 				break
 			}
 			if _, err := s.deps.Cluster.Propose(ctx, fsm.Command{Body: d.command}); err != nil {
-				s.returnClosed(d.command.Closed)
+				s.mu.Lock()
+				s.gone.add(gone{d.command.Closed, d.command.Unreachable})
+				s.mu.Unlock()
 				if errors.Is(err, fsm.ErrTooLarge) || errors.Is(err, fsm.ErrUnknownCommand) {
 					s.deps.Log.Error("reports that cannot be logged; their sessions end", "error", err)
 					s.core.refused(d)
@@ -135,17 +137,16 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-func (s *Server) takeClosed() []fsm.Closed {
+func (s *Server) takeGone() gone {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	n := min(len(s.closed), maxClosed)
-	out := s.closed[:n:n]
-	s.closed = s.closed[n:]
-	return out
+	return s.gone.take()
 }
 
-func (s *Server) returnClosed(closed []fsm.Closed) {
+// tellGone leaves for the collector what it has to tell the state.
+func (s *Server) tellGone(g gone) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closed = append(s.closed, closed...)
+	s.gone.add(g)
+	s.mu.Unlock()
+	s.kick(s.heard)
 }

@@ -10,6 +10,7 @@ const (
 	StageWrite    = "write"
 	StageHook     = "hook"
 	StageHealth   = "health"
+	StageConfirm  = "confirm"
 )
 
 // Codes of Problem.Code: stable words for programs.

@@ -1,0 +1,36 @@
+package discovery
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/droverhq/drover/fsm"
+)
+
+func TestDecodeReadsWhatTheStateKeeps(t *testing.T) {
+	s, err := Decode(&fsm.Discovery{ID: "eu", Type: "dns", Interval: 6000, Labels: map[string]string{"a": "b"},
+		Config: `{"dns":{"name":"hooks.example.com","port":8080},"prefix":"hook","path":"/gate"}`})
+	if err != nil || s.DNS.Name != "hooks.example.com" || s.Every() != 6*time.Second || s.prefix() != "hook" || s.Template.Labels["a"] != "b" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	s, err = Decode(&fsm.Discovery{ID: "c", Type: "consul", Config: `{"consul":{"address":"10.0.0.1:8500","service":"hooks","tags":["x"],"passing":true}}`})
+	if err != nil || s.Consul.Service != "hooks" || !s.Consul.Passing {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestDecodeNamesWhatIsWrong(t *testing.T) {
+	for config, want := range map[string]string{
+		`{"dns":{"name":"a","port":1},"file":{"path":"x"}}`: "one kind",
+		`{"dns":{"name":"a","port":1,"nmae":"b"}}`:          "nmae",
+		`{"dns":{"name":"a"}}`:                              "dns.port",
+		`{}`:                                                "dns.name",
+		`{"dns":`:                                           "settings",
+	} {
+		_, err := Decode(&fsm.Discovery{ID: "d", Type: "dns", Config: config})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q in it", config, err, want)
+		}
+	}
+}
