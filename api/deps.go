@@ -85,6 +85,8 @@ type Deps struct {
 	// Seal encrypts what must not be in the replicated state in clear: tokens and
 	// keys of instances. Without it, nothing that holds a secret can be added.
 	Seal func(secret []byte) ([]byte, error)
+	// Verifier asks instances what they hold; nil cannot.
+	Verifier Verifier
 	// Agents serves /agent/v1/connect, UI every path that is not the API's.
 	Agents http.Handler
 	UI     http.Handler

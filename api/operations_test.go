@@ -111,6 +111,8 @@ func instanceOperations() map[string]operation {
 		"DELETE " + all + "/:id": {summary: "Forget an instance. What it runs stays. One that a discovery still finds comes back.", status: http.StatusNoContent},
 		"POST " + all + "/sync": {summary: "Push to instances whatever they hold, and tell how it went with each. Waits until each has taken it, refused it or could not be reached, or the timeout is over.",
 			request: syncRequest{}, answer: syncAnswer{}},
+		"GET " + all + "/verify": {summary: "Ask instances which versions they hold, and hold them against what is wanted. One that cannot be asked is not in sync. Answers within 5 s.",
+			answer: verifyAnswer{}, query: []string{"document: name; default: every document", "ids: names with commas between; default: all that the document is for"}},
 		"GET " + dead:                   {summary: "List the nodes of both kinds that used up their attempts, or refused for good, and wait for a person.", answer: page[deadLetter]{}, query: append([]string{askLimit, askCursor}, filters...)},
 		"GET " + dead + "/causes":       {summary: "Group dead letters by cause, the most frequent first.", answer: page[causeRow]{}, query: filters},
 		"POST " + dead + "/retry":       {summary: "Send dead letters what is desired again: those of ids, or of one cause.", request: selection{}, answer: retryAnswer{}},

@@ -89,6 +89,7 @@ func instanceRoutes() []route {
 		{method: get, path: all, need: permInstancesRead, handle: (*Server).listInstances},
 		{method: post, path: all, need: permInstancesWrite, audited: true, handle: (*Server).createInstance},
 		{method: post, path: all + "/sync", need: permInstancesSync, audited: true, handle: (*Server).syncInstances},
+		{method: get, path: all + "/verify", need: permInstancesRead, handle: (*Server).verifyInstances},
 		{method: get, path: one, need: permInstancesRead, handle: (*Server).getInstance},
 		{method: patch, path: one, need: permInstancesWrite, audited: true, handle: (*Server).patchInstance},
 		{method: remove, path: one, need: permInstancesWrite, audited: true, handle: (*Server).deleteInstance},

@@ -65,7 +65,7 @@ func (q *inquiry) remedy(code instance.Code) string {
 	set := "`drover instance set " + q.node.ID
 	switch code {
 	case instance.CodeUnauthorized:
-		return "give the token that it asks for with " + set + " --token-file FILE`"
+		return "give the token that it asks for with " + set + " --instance-token-file FILE`"
 	case instance.CodeNotAllowed:
 		return "add the range of its address to instances.allow of every controller, or correct the URL with " + set + " --url URL`"
 	case instance.CodeRedirected:

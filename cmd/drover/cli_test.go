@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -91,7 +92,7 @@ func TestWhatIsNotBuiltIsNotShown(t *testing.T) {
 	_, help, _ := execute(t, nil, "--help")
 	_, push, _ := execute(t, nil, "push", "--help")
 	_, dev, _ := execute(t, nil, "dev", "--help")
-	for _, word := range []string{"change ", "instance", "deadletter", "alert", "freeze", "template", "secret", "promote", "pause", "abort"} {
+	for _, word := range []string{"change ", "alert", "freeze", "template", "secret", "promote", "pause", "abort"} {
 		if strings.Contains(help, "\n  "+word) || strings.Contains(push, "\n  "+word) || strings.Contains(dev, "--"+word) {
 			t.Errorf("%q is shown", word)
 		}
@@ -113,6 +114,11 @@ func TestMistakesOnTheCommandLineAreUsageErrors(t *testing.T) {
 		{"wait", "0"},
 		{"wait", "1", "--for", "200%"},
 		{"node", "label", "a", "nonsense"},
+		{"instance", "set", "a"},
+		{"instance", "set", "a", "--no-token", "--instance-token-file", "f"},
+		{"instance", "add", "http://a", "-l", "nonsense"},
+		{"deadletter", "retry"},
+		{"deadletter", "discard", "a", "--all"},
 		{"dev", "--peers", "2"},
 		{"cluster", "join", "x:1"},
 		{"login", "ann", "--addr", "http://127.0.0.1:1"}, // nobody can be asked for the password
@@ -184,12 +190,24 @@ func TestAServerConfigurationNamesWhatIsWrong(t *testing.T) {
 	if _, err := parseServerConfig([]byte(good + "trusted_proxies: [192.0.2.1, 2001:db8::/32]\nlog: {level: debug, format: json}\n")); err != nil {
 		t.Fatal(err)
 	}
+	c, err := parseServerConfig([]byte(good + "instances: {allow: [127.0.0.0/8, '::1'], timeout: 2s}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if allow, err := c.Instances.allow(); err != nil || len(allow) != 2 || c.Instances.Timeout != 2*time.Second || c.Instances.Interval != 10*time.Second {
+		t.Fatalf("instances: %+v, %v, %v", c.Instances, allow, err)
+	}
 	for _, c := range []struct{ text, want string }{
 		{good + "nonsense: 1\n", `line 6: unknown key "nonsense"`},
 		{good + "raft:\n  profil: fast\n", `line 7: unknown key "profil"`},
 		{good + "name: again\n", "line 6"},
 		{good + "raft: {profile: quick}\n", "raft.profile"},
 		{good + "trusted_proxies: [here]\n", "trusted_proxies[0]"},
+		{good + "instances: {allow: [127.0.0.0/8, here]}\n", "instances.allow[1]"},
+		{good + "instances: {timeout: 0.5s}\n", "instances.timeout"},
+		{good + "instances: {interval: 1h}\n", "instances.interval"},
+		{good + "instances: {files: here}\n", "instances.files"},
+		{good + "instances: {every: 1s}\n", `unknown key "every"`},
 		{good + "log: {level: loud}\n", "log.level"},
 		{good + "log: {format: xml}\n", "log.format"},
 		{"name: [\n", "line 1"},

@@ -11,8 +11,10 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -22,9 +24,55 @@ import (
 // serverConfig is the file of `drover server`.
 type serverConfig struct {
 	cluster.Config `yaml:",inline"`
-	TrustedProxies []string  `yaml:"trusted_proxies,omitempty"` // addresses or networks whose X-Forwarded-For is believed
-	Log            logConfig `yaml:"log,omitempty"`
+	TrustedProxies []string        `yaml:"trusted_proxies,omitempty"` // addresses or networks whose X-Forwarded-For is believed
+	Instances      instancesConfig `yaml:"instances,omitempty"`
+	Log            logConfig       `yaml:"log,omitempty"`
 }
+
+// instancesConfig is how this peer calls instances. It should be the same on
+// all: any of them may have to call any instance.
+type instancesConfig struct {
+	Allow    []string      `yaml:"allow,omitempty"`    // addresses or networks that may be called although they are not public
+	Timeout  time.Duration `yaml:"timeout,omitempty"`  // of one call; default 10s
+	Interval time.Duration `yaml:"interval,omitempty"` // between two looks at an instance; default 10s
+	Files    string        `yaml:"files,omitempty"`    // directory of the files that discoveries read; default: they read none
+}
+
+// Bounds of the durations in instancesConfig.
+const (
+	instanceTimeout  = 10 * time.Second
+	instanceInterval = 10 * time.Second
+	instanceLeast    = time.Second
+	instanceMost     = 10 * time.Minute
+)
+
+func (c instancesConfig) withDefaults() instancesConfig {
+	if c.Timeout == 0 {
+		c.Timeout = instanceTimeout
+	}
+	if c.Interval == 0 {
+		c.Interval = instanceInterval
+	}
+	return c
+}
+
+func (c instancesConfig) check() error {
+	for _, d := range []struct {
+		key   string
+		value time.Duration
+	}{{"timeout", c.Timeout}, {"interval", c.Interval}} {
+		if d.value < instanceLeast || d.value > instanceMost {
+			return fmt.Errorf("instances.%s: %s is not within %s and %s", d.key, d.value, instanceLeast, instanceMost)
+		}
+	}
+	if c.Files != "" && !filepath.IsAbs(c.Files) {
+		return fmt.Errorf("instances.files: %q is no absolute path", c.Files)
+	}
+	_, err := c.allow()
+	return err
+}
+
+func (c instancesConfig) allow() ([]netip.Prefix, error) { return networks("instances.allow", c.Allow) }
 
 type logConfig struct {
 	Level  string `yaml:"level,omitempty"`  // debug, info, warn or error; default info
@@ -66,6 +114,10 @@ func parseServerConfig(text []byte) (serverConfig, error) {
 	if _, err := c.proxies(); err != nil {
 		return c, err
 	}
+	c.Instances = c.Instances.withDefaults()
+	if err := c.Instances.check(); err != nil {
+		return c, err
+	}
 	return c, errors.Join(c.Validate(), c.checkPlain())
 }
 
@@ -100,14 +152,19 @@ func (c serverConfig) checkPlain() error {
 }
 
 func (c serverConfig) proxies() ([]netip.Prefix, error) {
+	return networks("trusted_proxies", c.TrustedProxies)
+}
+
+// networks reads addresses and networks; an error names the place.
+func networks(key string, texts []string) ([]netip.Prefix, error) {
 	var out []netip.Prefix
-	for i, text := range c.TrustedProxies {
+	for i, text := range texts {
 		p, err := netip.ParsePrefix(text)
 		if a, aerr := netip.ParseAddr(text); err != nil && aerr == nil {
 			p, err = a.Prefix(a.BitLen())
 		}
 		if err != nil {
-			return nil, fmt.Errorf("trusted_proxies[%d]: %q is neither an address nor a network such as 192.0.2.0/24", i, text)
+			return nil, fmt.Errorf("%s[%d]: %q is neither an address nor a network such as 192.0.2.0/24", key, i, text)
 		}
 		out = append(out, p)
 	}

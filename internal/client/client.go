@@ -44,6 +44,7 @@ type Config struct {
 type Client struct {
 	cfg  Config
 	http *http.Client
+	slow *http.Client // for calls with a Wait: bounded by their own time
 
 	mu      sync.Mutex
 	current int
@@ -113,14 +114,24 @@ func New(cfg Config) (*Client, error) {
 		MaxIdleConnsPerHost:   4,
 		IdleConnTimeout:       30 * time.Second,
 	}
-	return &Client{cfg: cfg, http: &http.Client{
-		Transport:     transport,
+	patient := transport.Clone()
+	patient.ResponseHeaderTimeout = 0
+	return &Client{cfg: cfg, http: plainClient(transport), slow: plainClient(patient)}, nil
+}
+
+// plainClient follows no redirects: a token must not go elsewhere.
+func plainClient(t *http.Transport) *http.Client {
+	return &http.Client{
+		Transport:     t,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}, nil
+	}
 }
 
 // Close ends the idle connections.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.slow.CloseIdleConnections()
+}
 
 // Addr is the address that the next call goes to.
 func (c *Client) Addr() string {
@@ -137,6 +148,9 @@ type Request struct {
 	Query  url.Values
 	Body   any // json.RawMessage goes as it is; nil = none
 	Header http.Header
+	// Wait is how long the answer may take beyond what any may, for calls that
+	// wait for nodes.
+	Wait time.Duration
 }
 
 // Path joins a path of the API and escapes each part: "/" becomes %2F.
@@ -213,6 +227,11 @@ func (c *Client) Do(ctx context.Context, r Request) (*Answer, error) {
 }
 
 func (c *Client) once(ctx context.Context, addr string, r Request, header http.Header, body []byte) (*Answer, error) {
+	if r.Wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, r.Wait+answerTimeout)
+		defer cancel()
+	}
 	resp, err := c.open(ctx, addr, r, header, body)
 	if err != nil {
 		return nil, err
@@ -253,6 +272,9 @@ func (c *Client) open(ctx context.Context, addr string, r Request, header http.H
 		req.Header.Set("Drover-Index", c.seen.String())
 	}
 	c.mu.Unlock()
+	if r.Wait > 0 {
+		return c.slow.Do(req)
+	}
 	return c.http.Do(req)
 }
 

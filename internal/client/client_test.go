@@ -290,3 +290,24 @@ func TestAnAnswerThatIsNoJSONIsSaidToBeNone(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestACallThatWaitsOutlastsTheUsualLimit(t *testing.T) {
+	release := make(chan struct{})
+	c := newClient(t, peer(t, func(w http.ResponseWriter, r *http.Request) {
+		<-release
+		fmt.Fprint(w, `{}`)
+	}))
+	c.http.Transport.(*http.Transport).ResponseHeaderTimeout = time.Millisecond
+	if _, err := c.once(t.Context(), c.Addr(), Request{Path: Path("x")}, http.Header{}, nil); err == nil {
+		t.Error("the usual limit does not hold")
+	}
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.once(t.Context(), c.Addr(), Request{Path: Path("x"), Wait: time.Minute}, http.Header{}, nil)
+		done <- err
+	}()
+	close(release)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}

@@ -110,6 +110,48 @@ type Node struct {
 	Enrolled  time.Time         `json:"enrolled"`
 }
 
+// Instance is a row of the registry of instances.
+type Instance struct {
+	ID        string            `json:"id"`
+	URL       string            `json:"url"`
+	Labels    map[string]string `json:"labels"`
+	Accepts   []string          `json:"accepts"`
+	Source    string            `json:"source"`
+	Gone      *time.Time        `json:"gone"`
+	HasToken  bool              `json:"has_token"`
+	Added     time.Time         `json:"added"`
+	Owner     string            `json:"owner"`
+	Status    string            `json:"status"`
+	InSync    bool              `json:"in_sync"`
+	LastError *NodeError        `json:"last_error"`
+	Facts     map[string]string `json:"facts"`
+	Observed
+}
+
+// Observed is what was seen of an instance by calling it.
+type Observed struct {
+	Unmanaged []string           `json:"unmanaged"`
+	Warnings  []Warning          `json:"warnings"`
+	Documents []InstanceDocument `json:"documents"`
+}
+
+// Warning is something about an instance that a person should know.
+type Warning struct {
+	Code    string `json:"code"`
+	Message string `json:"message"`
+}
+
+// InstanceDocument is a document that an instance should hold.
+type InstanceDocument struct {
+	Document   string `json:"document"`
+	Target     string `json:"target"`
+	Version    uint64 `json:"version"`
+	Wanted     uint64 `json:"wanted_version"`
+	Accepted   uint64 `json:"accepted_version"`
+	Refused    uint64 `json:"refused_version"`
+	Unverified bool   `json:"unverified"`
+}
+
 // Manifest is what a node holds or should hold.
 type Manifest struct {
 	Revision uint64 `json:"revision"`
