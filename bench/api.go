@@ -53,7 +53,7 @@ func (a *api) call(ctx context.Context, method, address string, body []byte, int
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+a.token)
-	if method == http.MethodPatch {
+	if method == http.MethodPatch && bytes.HasPrefix(body, []byte("[")) {
 		req.Header.Set("Content-Type", "application/json-patch+json")
 	} else if body != nil {
 		req.Header.Set("Content-Type", "application/json")

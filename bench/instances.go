@@ -105,21 +105,32 @@ func (g *called) stop() error {
 // registering is the number of instances that are added at a time.
 const registering = 16
 
-// register tells Drover of the instances; those of an earlier run on the same
-// folder get their new address.
+// register tells Drover of the instances. Of an earlier run on the same folder,
+// those that there are still get their new address, and the others go.
 func (g *called) register(ctx context.Context) error {
 	var group sync.WaitGroup
 	failed := make([]error, registering)
 	for w := range registering {
 		group.Go(func() {
 			for i := w; i < g.count && failed[w] == nil; i += registering {
-				failed[w] = g.add(ctx, fmt.Sprintf("%s-%03d", g.name, i), g.addresses[i])
+				failed[w] = g.add(ctx, g.id(i), g.addresses[i])
 			}
 		})
 	}
 	group.Wait()
+	for i := g.count; ; i++ {
+		err := g.drover.api.call(ctx, http.MethodDelete, g.peer()+"/api/v1/instances/"+g.id(i), nil, nil)
+		if r := (*refused)(nil); errors.As(err, &r) && r.status == http.StatusNotFound {
+			break
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return errors.Join(failed...)
 }
+
+func (g *called) id(number int) string { return fmt.Sprintf("%s-%03d", g.name, number) }
 
 func (g *called) add(ctx context.Context, id, address string) error {
 	const path = "/api/v1/instances"

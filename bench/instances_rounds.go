@@ -123,6 +123,9 @@ const deadInstances = 5
 
 // dead changes the document while some instances refuse connections.
 func (g *called) dead(ctx context.Context, out *report) error {
+	if err := g.settle(ctx); err != nil { // the one that hung answers again
+		return err
+	}
 	if err := g.tell(instances.DoDie, "", deadInstances); err != nil {
 		return err
 	}
