@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -110,25 +111,32 @@ func TestALongAuditIsVerifiedAcrossItsBatches(t *testing.T) {
 	if got := w.want(200, request{method: "GET", path: "/api/v1/audit/verify"}); got["valid"] != true {
 		t.Errorf("got %v", got)
 	}
-	w.store.View(func(st *fsm.State) { st.Audit()[verifyBatch].Object = "forged" })
-	var seq uint64
-	w.store.View(func(st *fsm.State) { seq = st.Audit()[verifyBatch].Seq })
-	if got := w.want(200, request{method: "GET", path: "/api/v1/audit/verify"}); got["valid"] != false || got["broken_at"] != float64(seq) {
-		t.Errorf("got %v, want %d", got, seq)
+	var log fsm.AuditLog
+	w.store.View(func(st *fsm.State) { log = st.Audit() })
+	verify := func(entries []*fsm.AuditEntry) verdict {
+		out, err := verifyChain(t.Context(), slices.Values(entries))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	forged := slices.Collect(log.All())
+	entry := *forged[verifyBatch]
+	entry.Object, forged[verifyBatch] = "forged", &entry
+	if got := verify(forged); got.Valid || got.Broken != entry.Seq || got.Entries != log.Len() || got.Last != forged[log.Len()-1].Seq {
+		t.Errorf("got %+v, want %d", got, entry.Seq)
 	}
 	// A forger who makes the hash of an entry anew is found by the next one,
 	// also where that is in another batch.
-	w = newWorld(t)
-	for range verifyBatch + 50 {
-		w.must(fsm.Note{Action: "x", Outcome: "y"})
-	}
-	w.store.View(func(st *fsm.State) {
-		e := st.Audit()[verifyBatch-1]
-		e.Object = "forged"
-		e.Hash = fsm.HashEntry(*e)
-	})
-	if got := w.want(200, request{method: "GET", path: "/api/v1/audit/verify"}); got["broken_at"] != float64(verifyBatch+1) {
-		t.Errorf("got %v", got)
+	for _, at := range []int{verifyBatch - 1, verifyBatch, verifyBatch + 1} {
+		forged = slices.Collect(log.All())
+		entry = *forged[at]
+		entry.Object = "forged"
+		entry.Hash = fsm.HashEntry(entry)
+		forged[at] = &entry
+		if got := verify(forged); got.Broken != entry.Seq+1 {
+			t.Errorf("got %+v, want %d", got, entry.Seq+1)
+		}
 	}
 	w.server.verifying <- struct{}{}
 	w.refused(429, "rate_limited", request{method: "GET", path: "/api/v1/audit/verify"})
@@ -147,7 +155,7 @@ func TestRefusalsAreRecordedWithoutFloodingTheAudit(t *testing.T) {
 	w.audit(func(e *fsm.AuditEntry) bool { return e.Action == "denied" && e.Object == "/api/v1/users" })
 	recorded, left := 0, 0
 	w.store.View(func(st *fsm.State) {
-		for _, e := range st.Audit() {
+		for e := range st.Audit().All() {
 			if e.Action != "denied" {
 				continue
 			}

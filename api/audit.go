@@ -1,7 +1,9 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
+	"iter"
 	"net/http"
 	"strconv"
 	"strings"
@@ -33,11 +35,11 @@ func auditOf(e *fsm.AuditEntry) auditRow {
 	}
 }
 
-// entries are those that retention keeps, oldest first. They never change, so
-// they are read outside of the state's lock.
-func (s *Server) entries(c *call) (list []*fsm.AuditEntry) {
-	s.view(c, func(st *fsm.State) { list = st.Audit() })
-	return list
+// entries are those that retention keeps. They never change, so they are read
+// outside of the state's lock.
+func (s *Server) entries(c *call) (log fsm.AuditLog) {
+	s.view(c, func(st *fsm.State) { log = st.Audit() })
+	return log
 }
 
 // auditFilter fits entries to ?actor=, ?action= (a prefix at a dot: "node"
@@ -61,10 +63,9 @@ func (s *Server) listAudit(c *call) error {
 	if err != nil {
 		return err
 	}
-	all, fits := s.entries(c), auditFilter(c)
+	fits := auditFilter(c)
 	list := gather[auditRow]{window: w}
-	for i := len(all) - 1; i >= 0; i-- {
-		e := all[i]
+	for e := range s.entries(c).Backward() {
 		if e.Seq < below && fits(e) && !list.add(strconv.FormatUint(e.Seq, 10), func() auditRow { return auditOf(e) }) {
 			break
 		}
@@ -93,20 +94,39 @@ func (s *Server) verifyAudit(c *call) error {
 	default:
 		return &Error{Code: codeRateLimited, RetryAfter: 1, Detail: "the audit is being verified already; try again in a moment"}
 	}
-	all := s.entries(c)
-	out := verdict{Valid: true, Entries: len(all)}
-	if len(all) > 0 {
-		out.First, out.Last = all[0].Seq, all[len(all)-1].Seq
-	}
-	for from := 0; from < len(all) && out.Valid; from += verifyBatch {
-		if err := c.ctx().Err(); err != nil {
-			return err
-		}
-		// One entry more, so that the batches are linked as well.
-		out.Broken = fsm.VerifyAudit(all[from:min(from+verifyBatch+1, len(all))])
-		out.Valid = out.Broken == 0
+	out, err := verifyChain(c.ctx(), s.entries(c).All())
+	if err != nil {
+		return err
 	}
 	return c.ok(out)
+}
+
+func verifyChain(ctx context.Context, all iter.Seq[*fsm.AuditEntry]) (verdict, error) {
+	out := verdict{Valid: true}
+	var batch []*fsm.AuditEntry
+	check := func() {
+		if broken := fsm.VerifyAudit(batch); broken > 0 && out.Valid {
+			out.Broken, out.Valid = broken, false
+		}
+	}
+	for e := range all {
+		if out.Entries++; out.Entries == 1 {
+			out.First = e.Seq
+		}
+		out.Last = e.Seq
+		if !out.Valid {
+			continue
+		}
+		if batch = append(batch, e); len(batch) > verifyBatch {
+			if err := ctx.Err(); err != nil {
+				return out, err
+			}
+			check()
+			batch = append(batch[:0], e) // once more, so that the batches are linked as well
+		}
+	}
+	check()
+	return out, nil
 }
 
 // exportBatch is how many entries are written between two extensions of the
@@ -117,17 +137,19 @@ const exportBatch = 1000
 // first, in the form that their hashes are made over (see fsm.HashEntry), so
 // that the chain can be checked elsewhere.
 func (s *Server) exportAudit(c *call) error {
-	all, fits := s.entries(c), auditFilter(c)
+	fits := auditFilter(c)
 	h := c.Response().Header()
 	h.Set("Content-Type", "application/jsonl")
 	h.Set("Content-Disposition", `attachment; filename="audit.jsonl"`)
 	c.Response().WriteHeader(http.StatusOK)
 	out := json.NewEncoder(c.Response())
 	control := http.NewResponseController(c.Response())
-	for i, e := range all {
+	i := 0
+	for e := range s.entries(c).All() {
 		if i%exportBatch == 0 {
 			_ = control.SetWriteDeadline(time.Now().Add(writeTimeout)) // a recorder has none
 		}
+		i++
 		if !fits(e) {
 			continue
 		}

@@ -343,7 +343,7 @@ func (w *world) audit(fits func(*fsm.AuditEntry) bool) *fsm.AuditEntry {
 		moved := w.store.Watch().Changed()
 		var found *fsm.AuditEntry
 		w.store.View(func(st *fsm.State) {
-			for _, e := range st.Audit() {
+			for e := range st.Audit().All() {
 				if fits(e) {
 					found = e
 				}

@@ -49,7 +49,7 @@ func (w *world) syncing(body string) <-chan *httptest.ResponseRecorder {
 
 func (w *world) resyncs() (n int) {
 	w.store.View(func(st *fsm.State) {
-		for _, e := range st.Audit() {
+		for e := range st.Audit().All() {
 			if e.Action == "node.resync" {
 				n++
 			}

@@ -231,7 +231,7 @@ func TestAJoinWithATokenThatNobodyMadeReachesNeitherLogNorAudit(t *testing.T) {
 		}
 	}
 	one.store.View(func(s *fsm.State) {
-		for _, e := range s.Audit() {
+		for e := range s.Audit().All() {
 			if e.Action == "cluster.join" {
 				t.Errorf("in the audit: %+v", e)
 			}

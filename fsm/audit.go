@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -83,11 +82,9 @@ func (s *State) record(c Command, out Outcome, err error) {
 	if err != nil {
 		e.Outcome = Code(err)
 	}
-	if n := len(s.audit); n > 0 {
-		e.Previous = s.audit[n-1].Hash
-	}
+	e.Previous = s.audit.last()
 	e.Hash = HashEntry(*e)
-	s.audit = append(s.audit, e)
+	s.audit.add(e)
 	s.auditSeq++
 	s.mix(sumWord(e.Hash))
 }
@@ -195,5 +192,5 @@ func bounded(s string, limit int) string {
 	return strings.ToValidUTF8(s[:limit], "") + "…"
 }
 
-// Audit returns the entries that retention keeps, oldest first.
-func (s *State) Audit() []*AuditEntry { return slices.Clip(s.audit) }
+// Audit returns the entries that retention keeps.
+func (s *State) Audit() AuditLog { return s.audit.clip() }

@@ -34,27 +34,45 @@ const feedLength = 8192
 
 // feed is a ring of what the latest commands changed.
 type feed struct {
-	ring []Moved
+	ring []happened
 	next int
 	// start is the position before the oldest entry: a follower that stands
 	// below it has missed something.
 	start Position
 }
 
-func newFeed() feed { return feed{ring: make([]Moved, 0, 64)} }
+// happened is a Moved that takes less: most commands change one node, and its
+// event is made when it is asked for.
+type happened struct {
+	at     Position
+	events []Event
+	node   uint32 // where events is empty
+}
+
+func newFeed() feed { return feed{ring: make([]happened, 0, 64)} }
 
 func (f *feed) add(epoch, index uint64, events []Event) {
 	if len(events) == 0 {
 		return
 	}
-	m := Moved{Position{epoch, index}, events}
+	h := happened{at: Position{epoch, index}, events: events}
+	if e := events[0]; len(events) == 1 && e.Kind == EventNode && e.Removed == "" && len(e.Nodes) == 1 {
+		h.events, h.node = nil, e.Nodes[0]
+	}
 	if len(f.ring) < feedLength {
-		f.ring = append(f.ring, m)
+		f.ring = append(f.ring, h)
 		return
 	}
-	f.start = f.ring[f.next].Position
-	f.ring[f.next] = m
+	f.start = f.ring[f.next].at
+	f.ring[f.next] = h
 	f.next = (f.next + 1) % feedLength
+}
+
+func (h happened) moved() Moved {
+	if h.events == nil {
+		return Moved{h.at, []Event{{Kind: EventNode, Nodes: []uint32{h.node}}}}
+	}
+	return Moved{h.at, h.events}
 }
 
 // Since returns what changed after a position, oldest first. ok is false where
@@ -68,11 +86,11 @@ func (t *Store) Since(at Position) (moved []Moved, ok bool) {
 		return nil, false
 	}
 	for i := len(f.ring) - 1; i >= 0; i-- {
-		m := f.ring[(f.next+i)%len(f.ring)]
-		if !at.Less(m.Position) {
+		h := f.ring[(f.next+i)%len(f.ring)]
+		if !at.Less(h.at) {
 			break
 		}
-		moved = append(moved, m)
+		moved = append(moved, h.moved())
 	}
 	slices.Reverse(moved)
 	return moved, true

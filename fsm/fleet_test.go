@@ -71,7 +71,7 @@ func (f *testFleet) refused(code string, b Body) {
 func (f *testFleet) tables() []byte {
 	snap := f.store.Snapshot()
 	s := snap.state
-	s.index, s.hash, s.now, s.audit, s.auditSeq, s.requests = 0, 0, 0, nil, 0, requestLog{}
+	s.index, s.hash, s.now, s.audit, s.auditSeq, s.requests = 0, 0, 0, AuditLog{}, 0, requestLog{}
 	var out bytes.Buffer
 	if _, err := snap.WriteTo(&out); err != nil {
 		f.t.Fatal(err)

@@ -48,7 +48,7 @@ func TestTheAuditChainShowsEveryAlteration(t *testing.T) {
 	f.do(Commit{Edits: []Edit{{Document: "zzz", Delete: true}}})
 	f.must(Note{Action: "login", Object: "eve", Outcome: "denied"})
 	var entries []*AuditEntry
-	f.store.View(func(s *State) { entries = s.Audit() })
+	f.store.View(func(s *State) { entries = slices.Collect(s.Audit().All()) })
 	if broken := VerifyAudit(entries); broken != 0 {
 		t.Fatalf("a good chain is broken at %d", broken)
 	}
@@ -127,7 +127,7 @@ func TestRetentionKeepsWhatIsInUse(t *testing.T) {
 		if s.Revision(s.LastRevision()-3) != nil || s.Revision(s.LastRevision()-2) == nil {
 			t.Error("revisions: not the newest three are kept")
 		}
-		if a := s.Audit(); len(a) > 5 || VerifyAudit(a) != 0 {
+		if a := slices.Collect(s.Audit().All()); len(a) > 5 || VerifyAudit(a) != 0 {
 			t.Errorf("%d audit entries, broken at %d", len(a), VerifyAudit(a))
 		}
 		if len(s.Pushes()) > 2 {

@@ -1,6 +1,11 @@
 package fsm
 
-import "slices"
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"slices"
+	"strings"
+)
 
 // onceRow remembers what a request with an Idempotency-Key did.
 type onceRow struct {
@@ -46,34 +51,68 @@ func (s *State) keep(c Command, out Outcome) {
 }
 
 // requestLog holds the ids of the latest commands: a command that was
-// forwarded twice is applied once.
+// forwarded twice is applied once. It keeps hashes, for ids are longer.
 type requestLog struct {
-	seen  map[string]struct{}
-	order []string
+	seen  map[requestKey]struct{}
+	order []requestKey
 	next  int
 }
+
+// requestKey is the beginning of an id's SHA-256. Clients choose ids, so that a
+// hash that is easily made equal to another would not do.
+type requestKey [16]byte
 
 // requestsKept is the number of request ids that are remembered: at 10,000
 // commands a second, about as long as a forward may be repeated.
 const requestsKept = 65536
 
 // first tells whether the id is new, and remembers it.
-func (l *requestLog) first(id string) bool {
-	if _, found := l.seen[id]; found {
+func (l *requestLog) first(id string) bool { return l.add(keyOf(id)) }
+
+func (l *requestLog) add(k requestKey) bool {
+	if _, found := l.seen[k]; found {
 		return false
 	}
-	l.seen[id] = struct{}{}
+	l.seen[k] = struct{}{}
 	if len(l.order) < requestsKept {
-		l.order = append(l.order, id)
+		l.order = append(l.order, k)
 		return true
 	}
 	delete(l.seen, l.order[l.next])
-	l.order[l.next] = id
+	l.order[l.next] = k
 	l.next = (l.next + 1) % requestsKept
 	return true
 }
 
-// inOrder lists the ids, oldest first.
-func (l *requestLog) inOrder() []string {
+// inOrder lists the keys, oldest first.
+func (l *requestLog) inOrder() []requestKey {
 	return slices.Concat(l.order[l.next:], l.order[:l.next])
+}
+
+// keyMark begins a key in a snapshot. No id that a client may choose begins so;
+// snapshots of earlier versions hold the ids themselves.
+const keyMark = "~"
+
+func keyOf(id string) requestKey {
+	sum := sha256.Sum256([]byte(id))
+	return requestKey(sum[:16])
+}
+
+// keyOfText reads an entry of a snapshot.
+func keyOfText(text string) requestKey {
+	if coded, marked := strings.CutPrefix(text, keyMark); marked {
+		if raw, err := base64.RawURLEncoding.DecodeString(coded); err == nil && len(raw) == len(requestKey{}) {
+			return requestKey(raw)
+		}
+	}
+	return keyOf(text)
+}
+
+// texts are the keys as a snapshot holds them, oldest first.
+func (l *requestLog) texts() []string {
+	out := make([]string, len(l.order))
+	for i, k := range l.inOrder() {
+		out[i] = keyMark + base64.RawURLEncoding.EncodeToString(k[:])
+	}
+	return out
 }

@@ -192,13 +192,13 @@ func (t *tableReader) historyItem(table int) error {
 			s.pushes[p.Revision] = next
 		})
 	case tableAudit:
-		return row(t, func(e *AuditEntry) { s.audit = append(s.audit, e) })
+		return row(t, func(e *AuditEntry) { s.audit.add(e) })
 	case tableOnce:
 		return row(t, func(k keyed[string, *onceRow]) { s.once[k.Key] = k.Row })
 	case tableRequests:
 		return row(t, func(ids []string) {
 			for _, id := range ids {
-				s.requests.first(id)
+				s.requests.add(keyOfText(id))
 			}
 		})
 	case tableEnd:

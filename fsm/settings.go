@@ -73,10 +73,7 @@ func (s *State) applyPrune() (Outcome, error) {
 		s.pruned += uint64(n)
 		dropped += n
 	}
-	if n := len(s.audit) - s.settings.KeepAudit; n > 0 {
-		s.audit = slices.Clone(s.audit[n:])
-		dropped += n
-	}
+	dropped += s.audit.keep(s.settings.KeepAudit)
 	dropped += s.prunePushes() + s.pruneExpired()
 	s.mix(uint64(dropped))
 	return Outcome{Count: dropped, Unchanged: dropped == 0}, nil

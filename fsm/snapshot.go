@@ -99,7 +99,7 @@ func (t *Store) Snapshot() *Snapshot {
 	s.peers, s.joinTokens = maps.Clone(s.peers), maps.Clone(s.joinTokens)
 	s.users, s.logins, s.tokens = maps.Clone(s.users), maps.Clone(s.logins), maps.Clone(s.tokens)
 	s.documents, s.blobs, s.partial = maps.Clone(s.documents), maps.Clone(s.blobs), maps.Clone(s.partial)
-	s.revisions, s.audit = slices.Clip(s.revisions), slices.Clip(s.audit)
+	s.revisions, s.audit = slices.Clip(s.revisions), s.audit.clip()
 	s.byOrdinal, s.rows = slices.Clone(s.byOrdinal), slices.Clone(s.rows)
 	s.enrollTokens, s.pushes, s.once = maps.Clone(s.enrollTokens), maps.Clone(s.pushes), maps.Clone(s.once)
 	s.running = slices.Clone(s.running)
@@ -195,13 +195,13 @@ func (n *Snapshot) writeTables(out *tableWriter) {
 	}
 	n.writeFleet(out)
 	n.writePushes(out)
-	for _, e := range s.audit {
+	for e := range s.audit.All() {
 		out.put(tableAudit, e)
 	}
 	for _, k := range sortedKeys(s.once) {
 		out.put(tableOnce, keyed[string, *onceRow]{k, s.once[k]})
 	}
-	out.put(tableRequests, s.requests.order)
+	out.put(tableRequests, s.requests.texts())
 }
 
 func putAll[V any](out *tableWriter, table int, m map[string]V) {

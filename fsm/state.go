@@ -74,7 +74,7 @@ type fleet struct {
 type history struct {
 	pushes   map[uint64]*Push
 	running  []uint64 // revisions of the pushes that run, ascending
-	audit    []*AuditEntry
+	audit    AuditLog
 	auditSeq uint64
 	once     map[string]*onceRow
 	requests requestLog
@@ -90,7 +90,7 @@ func newState() *State {
 	s.byDocument, s.refusing = map[string]map[Sum]*Audience{}, map[uint32]struct{}{}
 	s.enrollTokens, s.discoveries = map[string]*EnrollToken{}, map[string]*Discovery{}
 	s.pushes, s.once = map[uint64]*Push{}, map[string]*onceRow{}
-	s.requests.seen = map[string]struct{}{}
+	s.requests.seen = map[requestKey]struct{}{}
 	return s
 }
 
