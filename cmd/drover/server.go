@@ -135,8 +135,15 @@ func newServer(conf serverConfig, id string, log *slog.Logger) (*server, error) 
 	if s.node, err = cluster.New(conf.Config, cluster.Deps{Store: store, Logger: log}); err != nil {
 		return nil, err
 	}
-	s.delivery = push.New(push.Config{Peer: id}, push.Deps{Store: store, Cluster: s.node, Sign: s.keys.Sign, Log: log})
+	instances, err := conf.Instances.push()
+	if err != nil {
+		return nil, err
+	}
+	s.delivery = push.New(push.Config{Peer: id, Instances: instances}, push.Deps{
+		Store: store, Cluster: s.node, Sign: s.keys.Sign, Open: proposer{s.node}.open, Log: log,
+	})
 	s.node.Duty("end pushes", s.delivery.EndPushes)
+	s.node.Duty("discovery of instances", s.delivery.Discover)
 	s.node.Duty("retention", s.delivery.Prune)
 	proxies, err := conf.proxies()
 	if err != nil {
@@ -145,8 +152,8 @@ func newServer(conf serverConfig, id string, log *slog.Logger) (*server, error) 
 	s.front, err = api.New(api.Config{TrustedProxies: proxies}, api.Deps{
 		Store: store, Proposer: proposer{s.node},
 		Control: &control{node: s.node, store: store, name: conf.Name, address: conf.Peer.Advertise},
-		Seal:    proposer{s.node}.seal,
-		Log:     log, Agents: s.keys.gate(s.delivery.Handler()), UI: ui.Handler(), Ready: s.notReady,
+		Seal:    proposer{s.node}.seal, Verifier: verifier{s.delivery},
+		Log: log, Agents: s.keys.gate(s.delivery.Handler()), UI: ui.Handler(), Ready: s.notReady,
 	})
 	if err != nil {
 		return nil, err

@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/droverhq/drover/cluster"
+	"github.com/droverhq/drover/push"
 )
 
 // serverConfig is the file of `drover server`.
@@ -70,6 +71,12 @@ func (c instancesConfig) check() error {
 	}
 	_, err := c.allow()
 	return err
+}
+
+// push is the configuration in the words of package push.
+func (c instancesConfig) push() (push.Instances, error) {
+	allow, err := c.allow()
+	return push.Instances{Allow: allow, Timeout: c.Timeout, Interval: c.Interval, Files: c.Files}, err
 }
 
 func (c instancesConfig) allow() ([]netip.Prefix, error) { return networks("instances.allow", c.Allow) }

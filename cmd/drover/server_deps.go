@@ -12,6 +12,7 @@ import (
 	"github.com/droverhq/drover/api"
 	"github.com/droverhq/drover/cluster"
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/push"
 	"github.com/droverhq/drover/wire"
 )
 
@@ -99,6 +100,20 @@ const sealedInstance = "instance"
 func (p proposer) seal(secret []byte) ([]byte, error) {
 	sealed, err := p.node.Seal(sealedInstance, secret)
 	return sealed, apiError(err)
+}
+
+func (p proposer) open(sealed []byte) ([]byte, error) { return p.node.Open(sealedInstance, sealed) }
+
+// verifier gives package api the delivery to instances, in its own words.
+type verifier struct{ delivery *push.Server }
+
+func (v verifier) Verify(ctx context.Context, document string, ids []string) ([]api.Verified, error) {
+	found, err := v.delivery.Verify(ctx, document, ids)
+	out := make([]api.Verified, len(found))
+	for i, f := range found {
+		out[i] = api.Verified(f)
+	}
+	return out, err
 }
 
 // control gives package api the membership of the cluster.
