@@ -158,9 +158,6 @@ func TestTheEnvironmentChangesNothingAtConsul(t *testing.T) {
 	elsewhere := &catalogue{}
 	_, other := serveConsul(t, elsewhere)
 	file := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(file, []byte("from-a-file"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	for name, value := range map[string]string{
 		"CONSUL_HTTP_ADDR": other, "CONSUL_HTTP_TOKEN": "from-the-environment", "CONSUL_HTTP_TOKEN_FILE": file, "CONSUL_HTTP_AUTH": "user:password",
 		"CONSUL_NAMESPACE": "theirs", "CONSUL_PARTITION": "theirs", "CONSUL_HTTP_SSL": "true", "CONSUL_HTTP_SSL_VERIFY": "false", "HTTP_PROXY": "http://" + other,
@@ -169,8 +166,14 @@ func TestTheEnvironmentChangesNothingAtConsul(t *testing.T) {
 	}
 	server := &catalogue{services: hooks()}
 	_, address := serveConsul(t, server)
-	if _, err := newFinder(t, Config{}).Find(t.Context(), consulSource(address), Secrets{}); err != nil {
-		t.Fatal(err)
+	// First the token's file is not there.
+	for range 2 {
+		if _, err := newFinder(t, Config{}).Find(t.Context(), consulSource(address), Secrets{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte("from-a-file"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if elsewhere.last != nil {
 		t.Error("another Consul was asked")

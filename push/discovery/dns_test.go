@@ -62,6 +62,15 @@ func TestDNSFindsOneInstancePerRecord(t *testing.T) {
 	}
 }
 
+func TestDNSAsksThePeersOwnResolver(t *testing.T) {
+	// In the hosts file of every machine, which that resolver reads first. It needs
+	// no leave of the allow-list: the machine was set up with it.
+	found, err := strict(t).Find(t.Context(), dnsSource("", "localhost", TypeA), Secrets{})
+	if err != nil || !slices.Contains(show(found), "k8s-127.0.0.1-8000 http://127.0.0.1:8000") {
+		t.Errorf("%v, %v", found, err)
+	}
+}
+
 func TestDNSTakesTheTemplate(t *testing.T) {
 	server := serveZone(t, zone{"hooks.test. A": {records: addresses("10.0.0.1", "10.0.0.2")}})
 	s := dnsSource(server.address, "hooks.test.", TypeA)

@@ -150,13 +150,15 @@ func TestAClosedKeptConnectionCostsNothing(t *testing.T) {
 	s.Start()
 	defer s.Close()
 	c := newCaller(t, Rules{})
-	for i := range 50 {
-		if _, err := c.Update(t.Context(), Target{URL: s.URL}, webhooks()); err != nil {
+	const n = 300 // each meets the end of the connection at another moment
+	large := Update{Type: "webhooks", Config: []byte(`{"a":"` + strings.Repeat("x", 100<<10) + `"}`)}
+	for i := range n {
+		if _, err := c.Update(t.Context(), Target{URL: s.URL}, large); err != nil {
 			t.Fatalf("call %d: %v", i, err)
 		}
 	}
-	if n := calls.Load(); n != 50 {
-		t.Errorf("%d calls arrived, want 50", n)
+	if got := calls.Load(); got != n {
+		t.Errorf("%d calls arrived, want %d", got, n)
 	}
 }
 
@@ -226,6 +228,23 @@ func TestTimeouts(t *testing.T) {
 	_, err = newCaller(t, Rules{}).Info(ctx, silent)
 	if e := failureOf(t, err); e.Code != CodeTimeout {
 		t.Errorf("a deadline of the caller: %+v", e)
+	}
+}
+
+func TestAnEndlessAnswerIsLeft(t *testing.T) {
+	for _, status := range []int{200, 500} {
+		target := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			for r.Context().Err() == nil {
+				if _, err := io.WriteString(w, strings.Repeat(" ", 4096)); err != nil {
+					return
+				}
+			}
+		})
+		_, err := newCaller(t, Rules{Timeout: 5 * time.Second}).Update(t.Context(), target, webhooks())
+		if e := failureOf(t, err); e.Status != status {
+			t.Errorf("%d: %+v", status, e)
+		}
 	}
 }
 
