@@ -101,7 +101,7 @@ func (d *disk) mkdir(dir string) error {
 	}
 	if err := d.root.Mkdir(dir, 0o755); errors.Is(err, fs.ErrExist) {
 		return nil
-	} else if err != nil {
+	} else if err != nil || strings.HasPrefix(dir, newDir) { // of what is staged nothing outlives a crash
 		return err
 	}
 	return store.SyncDir(d.root, path.Dir(dir))
@@ -269,17 +269,22 @@ func (d *disk) targets() ([]string, error) {
 		if err != nil {
 			return err
 		}
-		target, known := strings.CutSuffix(strings.TrimPrefix(name, currentDir+"/"), extension)
-		if !known || e.IsDir() || document.ValidName(target) != nil {
-			return nil
+		if target, known := targetOf(name); known && !e.IsDir() {
+			out = append(out, target)
 		}
-		if out = append(out, target); len(out) > maxTargets {
+		if len(out) > maxTargets {
 			return fmt.Errorf("%s holds more than %d files", currentDir, maxTargets)
 		}
 		return nil
 	})
 	slices.Sort(out)
 	return out, err
+}
+
+// targetOf is the target that a file below current belongs to.
+func targetOf(name string) (target string, known bool) {
+	target, known = strings.CutSuffix(strings.TrimPrefix(name, currentDir+"/"), extension)
+	return target, known && document.ValidName(target) == nil
 }
 
 // unstage removes what a check looked at.
@@ -305,5 +310,9 @@ func (d *disk) writeState(st state) error {
 	if err != nil {
 		return err
 	}
-	return store.Replace(d.root, stateFile, append(text, '\n'))
+	// Not synced: a power cut may take the last line of it, and no more.
+	if err := d.root.WriteFile(stateFile+".new", append(text, '\n'), 0o600); err != nil {
+		return err
+	}
+	return d.root.Rename(stateFile+".new", stateFile)
 }

@@ -19,7 +19,7 @@ type reply struct {
 	Details    *details `json:"details"`
 	Timestamp  string   `json:"timestamp"`
 	InstanceID string   `json:"instance_id"`
-	Version    string   `json:"version,omitempty"` // hash of what is held of the type after the call
+	Version    string   `json:"version"` // hash of what is held of the type after the call
 }
 
 // details say more of what was done, or of what is wrong.

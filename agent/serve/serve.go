@@ -64,9 +64,9 @@ type serverState struct {
 	// not to its request, so that a caller who goes away leaves nothing half done.
 	whole   context.Context
 	working sync.Mutex
-	// dirty are the targets of which it is not known that the application runs
-	// what is on the disk. Guarded by working.
-	dirty map[string]bool
+	// loaded are the targets of which it is known that the application loaded
+	// what is on the disk: none after a start. Guarded by working.
+	loaded map[string]bool
 }
 
 // New makes a server of a Config that Check found right. Nothing is opened
@@ -108,7 +108,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.disk.close()) }()
-	s.started, s.dirty = s.now(), map[string]bool{}
+	s.started, s.loaded = s.now(), map[string]bool{}
 	s.working.Lock() // until what a crash left is put back, the answer is: busy
 	l, err := s.open()
 	if err != nil {

@@ -38,7 +38,7 @@ func (s *Server) update(p push) (changed bool, err error) {
 		return false, f
 	}
 	now, err := s.disk.content(p.target)
-	if err == nil && bytes.Equal(now, p.content) && !s.dirty[p.target] {
+	if err == nil && bytes.Equal(now, p.content) && s.loaded[p.target] {
 		return false, nil // it runs already: a push may come twice
 	}
 	defer func() {
@@ -98,7 +98,7 @@ func (s *Server) attempt(p push, r *Rule) error {
 	if err != nil {
 		return failWrite(err)
 	}
-	delete(s.dirty, p.target)
+	s.loaded[p.target] = true
 	return nil
 }
 
@@ -152,10 +152,7 @@ func (s *Server) putBack(target string, r *Rule) (reload, err error) {
 		defer cancel()
 	}
 	reload = s.run(ctx, "undo", r, r.Reload, filepath.Join(s.config.Dir, currentDir), target)
-	delete(s.dirty, target)
-	if reload != nil {
-		s.dirty[target] = true
-	}
+	s.loaded[target] = reload == nil
 	return reload, s.disk.keep(target)
 }
 
@@ -279,7 +276,7 @@ func (s *Server) reloadRule(r *Rule, targets []string) error {
 			f.message, f.pointer = target+": "+f.message, strings.TrimPrefix(f.pointer, "/config")
 			return f
 		}
-		s.dirty[target] = true
+		s.loaded[target] = false
 	}
 	current := filepath.Join(s.config.Dir, currentDir)
 	if err := s.run(s.whole, "check", r, r.Check, current, targets...); err != nil {
@@ -289,7 +286,7 @@ func (s *Server) reloadRule(r *Rule, targets []string) error {
 		return err
 	}
 	for _, target := range targets {
-		delete(s.dirty, target)
+		s.loaded[target] = true
 	}
 	return nil
 }

@@ -132,6 +132,14 @@ func TestAReloadOfTheOldContentThatFailsIsNotForgotten(t *testing.T) {
 	if got := read(t, filepath.Join(i.dir, "loads")); got != v1+`{"x":2}`+v1+v1 {
 		t.Error(got)
 	}
+	// Nor is it known what the application runs when this process starts anew.
+	i.stop()
+	again := start(t, Config{Dir: i.dir, Rule: always(r)}, Deps{})
+	again.pushed("a", v1)
+	again.pushed("a", v1)
+	if got := read(t, filepath.Join(i.dir, "loads")); got != v1+`{"x":2}`+v1+v1+v1 {
+		t.Error(got)
+	}
 }
 
 func TestReloadBySignal(t *testing.T) {
