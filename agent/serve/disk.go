@@ -42,10 +42,11 @@ type disk struct {
 	step func(string) error
 	// changes rises before every change of what is held or on trial.
 	changes atomic.Uint64
+	seen    seen
 }
 
 // openDisk takes the directory and makes what is missing.
-func openDisk(dir string, step func(string) error) (*disk, error) {
+func openDisk(dir string, step func(string) error, now func() time.Time) (*disk, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func openDisk(dir string, step func(string) error) (*disk, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &disk{root: root, step: step}
+	d := &disk{root: root, step: step, seen: seen{now: now, files: map[string]sight{}}}
 	if err := d.prepare(); err != nil {
 		return nil, errors.Join(err, d.close())
 	}

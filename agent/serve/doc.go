@@ -23,7 +23,7 @@
 // Goroutines: Run owns all of them and returns after the last has ended; each
 // request has one, as net/http has it. Locks: Server.working is held by the one
 // update or reload that runs, hooks included, and is only ever tried, never
-// waited for; certs.mu guards the certificate in use. What is held is read from
-// the disk at each call, without a lock: disk.changes tells a reader that it
-// has to look again.
+// waited for; certs.mu guards the certificate in use, seen.mu what files were
+// when they were read last. What is held is read from the disk without a lock:
+// disk.changes tells a reader that it has to look again.
 package serve

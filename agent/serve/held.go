@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -15,9 +16,16 @@ import (
 	"github.com/droverhq/drover/document"
 )
 
-// rereads is how often a reader looks again when what it read has changed
-// under it.
-const rereads = 5
+const (
+	// rereads is how often a reader looks again when what it read has changed
+	// under it.
+	rereads = 5
+	// settled is how old a file has to be before its time says that it did not
+	// change: some file systems keep times no finer than 2 s.
+	settled = 3 * time.Second
+	// trusted is how long it says so: after that the file is read again.
+	trusted = 5 * time.Minute
+)
 
 // File is one configuration on the disk, as it was when it was last accepted:
 // what is on trial does not count.
@@ -29,37 +37,50 @@ type File struct {
 	Error   string `json:"error,omitempty"`
 }
 
-// held reads and hashes every file.
-func (d *disk) held() (files []File, err error) {
-	for range rereads {
-		before := d.changes.Load()
-		if files, err = d.readAll(); err == nil && d.changes.Load() == before {
-			break
-		}
-	}
-	return files, err
-}
-
-func (d *disk) readAll() ([]File, error) {
+// held tells what every file holds.
+func (d *disk) held() ([]File, error) {
 	targets, err := d.targets()
 	if err != nil {
 		return nil, err
 	}
 	files := []File{}
 	for _, target := range targets {
-		if f, there := d.readOne(target); there {
+		if f, there := d.look(target); there {
 			files = append(files, f)
 		}
 	}
 	return files, nil
 }
 
-// readOne reads current first: should the trial begin in between, the undo file
-// has the same content.
+// look reads and hashes one file, again where an update came in between.
+func (d *disk) look(target string) (f File, there bool) {
+	for range rereads {
+		before := d.changes.Load()
+		if f, there = d.readOne(target); d.changes.Load() == before {
+			break
+		}
+	}
+	return f, there
+}
+
 func (d *disk) readOne(target string) (f File, there bool) {
-	text, err := d.content(target)
+	name, err := d.accepted(target)
+	if err != nil {
+		return f, false
+	}
+	info, err := d.root.Stat(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f, false
+	}
+	if err == nil && !info.Mode().IsRegular() { // opening a pipe would wait for its other end
+		err = errors.New("is not a regular file")
+	}
+	var text []byte
+	if err == nil {
+		if known, ok := d.seen.find(target, info); ok {
+			return known, true
+		}
+		text, _, err = store.ReadFile(d.root, name, maxFile)
 	}
 	f = File{Target: target, Bytes: len(text)}
 	if err == nil {
@@ -70,26 +91,78 @@ func (d *disk) readOne(target string) (f File, there bool) {
 		return f, true
 	}
 	f.Entries = members(text)
+	d.seen.keep(f, info)
 	return f, true
 }
 
+// accepted is the name of the file with the accepted content of a target;
+// fs.ErrNotExist where its first content is on trial.
+func (d *disk) accepted(target string) (string, error) {
+	if _, err := d.root.Lstat(undoFile(target, extension)); !errors.Is(err, fs.ErrNotExist) {
+		return undoFile(target, extension), err
+	}
+	if _, err := d.root.Lstat(undoFile(target, nothing)); err == nil {
+		return "", fs.ErrNotExist
+	}
+	return currentFile(target), nil
+}
+
 // content is the accepted text of a target, fs.ErrNotExist where there is none.
+// The caller holds Server.working.
 func (d *disk) content(target string) ([]byte, error) {
-	text, _, err := store.ReadFile(d.root, currentFile(target), maxFile)
-	old, _, undo := store.ReadFile(d.root, undoFile(target, extension), maxFile)
-	if !errors.Is(undo, fs.ErrNotExist) {
-		return old, undo
+	name, err := d.accepted(target)
+	if err != nil {
+		return nil, err
 	}
-	if _, undo := d.root.Lstat(undoFile(target, nothing)); undo == nil {
-		return nil, fs.ErrNotExist
-	}
+	text, _, err := store.ReadFile(d.root, name, maxFile)
 	return text, err
 }
 
 // version is what config-version says of a target: "" where it is not held.
 func (d *disk) version(target string) string {
-	f, _ := d.readOne(target)
+	f, _ := d.look(target)
 	return f.Version
+}
+
+// seen remembers what files held, so that a controller that looks every few
+// seconds costs a small machine nothing. The zero seen remembers nothing.
+type seen struct {
+	now func() time.Time
+
+	mu    sync.Mutex
+	files map[string]sight
+}
+
+// sight is a file as it was when it was read.
+type sight struct {
+	file File
+	info fs.FileInfo
+	at   time.Time
+}
+
+func (s *seen) find(target string, info fs.FileInfo) (File, bool) {
+	if s.now == nil {
+		return File{}, false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old, ok := s.files[target]
+	ok = ok && os.SameFile(old.info, info) && old.info.Size() == info.Size() && old.info.ModTime().Equal(info.ModTime()) &&
+		s.now().Sub(old.at).Abs() < trusted
+	return old.file, ok
+}
+
+// keep takes a file that was read after info was, and not changed for a while.
+func (s *seen) keep(f File, info fs.FileInfo) {
+	if s.now == nil || s.now().Sub(info.ModTime()) < settled {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.files) > maxTargets {
+		clear(s.files) // files come and go by hand
+	}
+	s.files[f.Target] = sight{f, info, s.now()}
 }
 
 // members counts the members of the object that text holds; what is no object

@@ -104,7 +104,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	if s.config.ID == "" {
 		s.config.ID = s.host
 	}
-	if s.disk, err = openDisk(s.config.Dir, s.step); err != nil {
+	if s.disk, err = openDisk(s.config.Dir, s.step, s.now); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.disk.close()) }()

@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -308,12 +310,14 @@ func TestAChangeByHandShows(t *testing.T) {
 	put("broken.json", `{"y":`)
 	put("notes.txt", `{"y":1}`)
 	put("Upper.json", `{"y":1}`)
+	must(t, syscall.Mkfifo(filepath.Join(i.dir, currentDir, "pipe.json"), 0o600))
+	must(t, os.Symlink("/etc/passwd", filepath.Join(i.dir, currentDir, "away.json")))
 	got := i.get("/admin/config-version")
 	if got["webhooks_version"] != version(t, `{"x":2}`) || got["added_version"] != version(t, `{"y":1}`) || got["broken_version"] != "" ||
-		!strings.Contains(fmt.Sprint(got["errors"]), "broken:unexpected end") || len(got) != 5 {
+		!strings.Contains(fmt.Sprint(got["errors"]), "broken:unexpected end") || got["pipe_version"] != "" || got["away_version"] != "" || len(got) != 7 {
 		t.Errorf("%v", got)
 	}
-	if s := i.call("POST", "/admin/reload-config", ""); s.status != 400 || !strings.Contains(s.error(), "broken: unexpected end") {
+	if s := i.call("POST", "/admin/reload-config", ""); s.status != 400 || !strings.Contains(s.error(), "away: ") {
 		t.Errorf("%d %s", s.status, s.text)
 	}
 	i.pushed("webhooks", `{"x":1}`)
@@ -321,6 +325,46 @@ func TestAChangeByHandShows(t *testing.T) {
 	if got := i.get("/admin/config-version"); got["webhooks_version"] != nil {
 		t.Errorf("%v", got)
 	}
+}
+
+// A file that has not been touched for a while is not read at every call, but
+// it is read again, should its time be wrong.
+func TestFilesAreNotReadForNothing(t *testing.T) {
+	var clock atomic.Int64 // ahead of the system's
+	i := start(t, Config{}, Deps{Now: func() time.Time { return time.Now().Add(time.Duration(clock.Load())) }})
+	i.pushed("a", `{"x":1}`)
+	name := filepath.Join(i.dir, currentDir, "a.json")
+	edit := func(text string, when time.Time) {
+		must(t, os.WriteFile(name, []byte(text), 0o600))
+		must(t, os.Chtimes(name, time.Time{}, when))
+	}
+	says := func(content string) {
+		t.Helper()
+		if got := i.get("/admin/config-version")["a_version"]; got != version(t, content) {
+			t.Errorf("%v, want that of %s", got, content)
+		}
+	}
+	says(`{"x":1}`)
+	fresh := time.Now()
+	edit(`{"x":2}`, fresh)
+	says(`{"x":2}`)
+	edit(`{"x":3}`, fresh) // within one tick of a coarse clock
+	says(`{"x":3}`)
+	old := time.Now().Add(-time.Hour)
+	edit(`{"x":4}`, old)
+	says(`{"x":4}`)
+	edit(`{"x":5}`, old)
+	says(`{"x":4}`) // nothing tells that it changed
+	clock.Store(int64(trusted))
+	says(`{"x":5}`)
+	edit(`{"x":66}`, old)
+	says(`{"x":66}`)
+	edit(`{"x":77}`, old.Add(time.Second))
+	says(`{"x":77}`)
+	must(t, os.WriteFile(name+".other", []byte(`{"x":88}`), 0o600))
+	must(t, os.Chtimes(name+".other", time.Time{}, old.Add(time.Second)))
+	must(t, os.Rename(name+".other", name))
+	says(`{"x":88}`)
 }
 
 func TestModeOfTheFile(t *testing.T) {
