@@ -7,6 +7,7 @@ import (
 	"github.com/go-json-experiment/json"
 
 	"github.com/droverhq/drover/fsm"
+	"github.com/droverhq/drover/push/instance"
 )
 
 // settings is fsm.Discovery.Config: an object with the member that the type
@@ -38,6 +39,8 @@ type consulSettings struct {
 	Namespace      string   `json:"namespace"`
 	Passing        bool     `json:"passing"`
 	InstanceScheme string   `json:"instance_scheme"`
+	CA             string   `json:"ca"`          // PEM, of Consul's certificate
+	ServerName     string   `json:"server_name"` // in Consul's certificate
 }
 
 type fileSettings struct {
@@ -64,6 +67,7 @@ func Decode(d *fsm.Discovery) (Source, error) {
 		s.Consul = Consul{
 			Address: c.Address, Scheme: c.Scheme, Service: c.Service, Tags: c.Tags, Datacenter: c.Datacenter,
 			Namespace: c.Namespace, Passing: c.Passing, InstanceScheme: c.InstanceScheme,
+			TLS: instance.TLS{CA: c.CA, ServerName: c.ServerName},
 		}
 		given++
 	}

@@ -20,6 +20,18 @@ func TestDecodeReadsWhatTheStateKeeps(t *testing.T) {
 	}
 }
 
+func TestDecodeTakesTheCertificateOfConsul(t *testing.T) {
+	const config = `{"consul":{"address":"consul:8501","scheme":"https","service":"hooks","server_name":"server.dc1.consul"}}`
+	s, err := Decode(&fsm.Discovery{ID: "c", Type: "consul", Config: config})
+	if err != nil || s.Consul.TLS.ServerName != "server.dc1.consul" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	_, err = Decode(&fsm.Discovery{ID: "c", Type: "consul", Config: strings.Replace(config, "server_name", "ca", 1)})
+	if err == nil || !strings.HasPrefix(err.Error(), "consul.tls: ") {
+		t.Errorf("a CA that is none: %v", err)
+	}
+}
+
 func TestDecodeNamesWhatIsWrong(t *testing.T) {
 	for config, want := range map[string]string{
 		`{"dns":{"name":"a","port":1},"file":{"path":"x"}}`: "one kind",
