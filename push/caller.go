@@ -17,6 +17,7 @@ import (
 // The rules of delivery see no difference. It belongs to one goroutine.
 type caller struct {
 	server *Server
+	life   context.Context // of the server: a call that was sent is not cut off when another peer takes over
 	node   *fsm.Node
 	box    *mailbox
 	target instance.Target
@@ -43,7 +44,9 @@ type takeover struct {
 	recheck   time.Time
 }
 
-func newCaller(s *Server, n *fsm.Node) *caller { return &caller{server: s, node: n} }
+func newCaller(life context.Context, s *Server, n *fsm.Node) *caller {
+	return &caller{server: s, life: life, node: n}
+}
 
 // How long an instance is left alone that could not be called: twice as long
 // each time up to the interval, and longer where a person has to do something.

@@ -61,7 +61,23 @@ func (s *Server) call(ctx context.Context, request func(context.Context) error) 
 type serving struct {
 	settings *fsm.Instance
 	cancel   context.CancelFunc
+	ending   bool
 	done     chan struct{}
+}
+
+func (o *serving) end() {
+	o.ending = true
+	o.cancel()
+}
+
+// over tells whether its last call has ended, too.
+func (o *serving) over() bool {
+	select {
+	case <-o.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // ownersEvery bounds how often it is looked which instances are this peer's.
@@ -79,25 +95,31 @@ func (s *Server) keepInstances(ctx context.Context) error {
 	}()
 	for {
 		changed := s.deps.Store.Watch().Changed()
-		wanted := s.ownInstances()
-		for ord, one := range mine {
-			if wanted[ord] == nil || wanted[ord].Instance != one.settings {
-				one.cancel()
-			}
-			if wanted[ord] == nil {
-				delete(mine, ord)
-			}
-		}
-		for ord, n := range wanted {
-			if old := mine[ord]; old == nil || old.settings != n.Instance {
-				mine[ord] = s.serveInstance(ctx, n, old)
-			}
-		}
+		s.serveOwn(ctx, mine)
 		pause(ctx, ownersEvery)
 		select {
 		case <-changed:
 		case <-ctx.Done():
 			return ctx.Err()
+		}
+	}
+}
+
+// serveOwn begins and ends what has changed. An instance is called by one
+// goroutine at a time: two calls must not overtake each other.
+func (s *Server) serveOwn(ctx context.Context, mine map[uint32]*serving) {
+	wanted := s.ownInstances()
+	for ord, one := range mine {
+		if n := wanted[ord]; n == nil || n.Instance != one.settings {
+			one.end()
+		}
+		if one.ending && one.over() {
+			delete(mine, ord)
+		}
+	}
+	for ord, n := range wanted {
+		if old := mine[ord]; old == nil || old.ending {
+			mine[ord] = s.serveInstance(ctx, n, old)
 		}
 	}
 }
@@ -114,18 +136,17 @@ func (s *Server) ownInstances() map[uint32]*fsm.Node {
 	return mine
 }
 
-// serveInstance begins to call an instance. Where it was called before with
-// other settings, that ends first: two calls must not overtake each other.
+// serveInstance begins to call an instance, when the calls before have ended.
 func (s *Server) serveInstance(ctx context.Context, n *fsm.Node, before *serving) *serving {
-	ctx, cancel := context.WithCancel(ctx)
-	one := &serving{n.Instance, cancel, make(chan struct{})}
+	serve, cancel := context.WithCancel(ctx)
+	one := &serving{settings: n.Instance, cancel: cancel, done: make(chan struct{})}
 	s.serving.Go(func() {
 		defer close(one.done)
 		defer cancel()
 		if before != nil {
 			<-before.done
 		}
-		newCaller(s, n).run(ctx)
+		newCaller(ctx, s, n).run(serve)
 	})
 	return one
 }

@@ -1,8 +1,14 @@
 package push
 
 import (
+	"context"
+	"log/slog"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -260,5 +266,131 @@ func TestOneHungInstanceDelaysNoOther(t *testing.T) {
 	b.until("the hung one is shown with its reason", func(state *fsm.State) bool {
 		u := state.Row(state.Node("hung").Ordinal).Unreachable()
 		return u != nil && u.Code == "timeout"
+	})
+}
+
+// second runs another peer's delivery over the same state.
+func (b *bed) second(id string) (s *Server, stop func()) {
+	b.t.Helper()
+	s = New(Config{Peer: id, Instances: loopback()}, Deps{
+		Store: b.peer.store, Cluster: b.peer, Open: open, Log: slog.New(slog.DiscardHandler),
+	})
+	ctx, cancel := context.WithCancel(b.t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.t.Errorf("run: %v", err)
+		}
+	})
+	b.t.Cleanup(stop)
+	return s, stop
+}
+
+// A new owner waits as long as a call of the old one may take, pushes, and looks
+// again: what the old one had sent may arrive late.
+func TestANewOwnerOutlastsTheCallsOfTheOldOne(t *testing.T) {
+	b := newBed(t)
+	b.do(fsm.PutPeer{Peer: fsm.Peer{ID: "p2", Name: "ctl-2", URL: "http://127.0.0.1:2"}})
+	_, stop := b.second("p2")
+	var id string
+	b.peer.store.View(func(state *fsm.State) {
+		for n := 0; ; n++ {
+			id = "hook-" + strconv.Itoa(n)
+			if state.Owner(&fsm.Node{ID: id}) == "p2" {
+				return
+			}
+		}
+	})
+	s := b.newInstance(id, badinstance.Config{})
+	b.put("webhooks", hooks1)
+	b.untilStatus(id, fsm.Acked)
+	stop() // it is killed: nothing is told
+	s.Forget()
+	b.do(fsm.SetLiveness{Alive: []string{"p1"}})
+	dead := time.Now()
+	b.put("webhooks", hooks2)
+	b.untilStatus(id, fsm.Acked)
+	pushed := s.Requests(badinstance.Update)
+	if len(pushed) != 1 || pushed[0].Time.Sub(dead) < loopback().Timeout-100*time.Millisecond {
+		t.Fatalf("%d pushes, the first after %v", len(pushed), pushed[0].Time.Sub(dead))
+	}
+	s.Set("webhooks", hooks1) // the old owner's call arrives
+	b.until("it is put right", func(state *fsm.State) bool {
+		d := state.Row(state.Node(id).Ordinal).Drift
+		return d != nil && len(d.Targets) == 0 && s.Running("webhooks") == hooks2
+	})
+}
+
+func TestVerifyComparesWithWhatIsDesired(t *testing.T) {
+	b := newBed(t)
+	good, drifted := b.newInstance("good", badinstance.Config{}), b.newInstance("drifted", badinstance.Config{})
+	dead := b.newInstance("dead", badinstance.Config{})
+	e := edit("webhooks", hooks1)
+	policy := `{"drift":"report"}`
+	e.Policy = &policy
+	b.do(fsm.Commit{Edits: []fsm.Edit{e}})
+	b.put("connections", `{"c":{"type":"{$T}"}}`)
+	for _, id := range []string{"good", "drifted", "dead"} {
+		b.untilStatus(id, fsm.Acked)
+	}
+	drifted.Set("webhooks", hooks2)
+	dead.Stop()
+	found, err := b.server.Verify(t.Context(), "", []string{"good", "drifted", "dead"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]Verified{}
+	for _, v := range found {
+		got[v.ID+" "+v.Target] = v
+	}
+	hash, _ := document.InstanceVersion([]byte(hooks1))
+	other, _ := document.InstanceVersion([]byte(hooks2))
+	if v := got["good webhooks"]; !v.InSync || v.Wanted != hash || v.Reported != hash || v.Unverified {
+		t.Errorf("in sync: %+v", v)
+	}
+	if v := got["good connections"]; !v.InSync || !v.Unverified || v.Reported == "" {
+		t.Errorf("with placeholders: %+v", v)
+	}
+	if v := got["drifted webhooks"]; v.InSync || v.Wanted != hash || v.Reported != other {
+		t.Errorf("drifted: %+v", v)
+	}
+	if v := got["dead webhooks"]; v.InSync || v.Code != "unreachable" || v.Error == "" {
+		t.Errorf("dead: %+v", v)
+	}
+	if len(found) != 6 || good.Running("webhooks") != hooks1 {
+		t.Errorf("%d rows", len(found))
+	}
+}
+
+func TestADiscoveryAddsInstances(t *testing.T) {
+	dir := t.TempDir()
+	b := newBedWith(t, func(c *Config) { c.Instances.Files = dir })
+	s := badinstance.Start(t, badinstance.Config{Hash: document.InstanceVersion})
+	list := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, "hooks.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.server.Discover(ctx, 1) }()
+	defer func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}()
+	b.put("webhooks", hooks1)
+	b.do(fsm.PutDiscovery{Discovery: fsm.Discovery{ID: "eu", Type: "file", Interval: 5000, Config: `{"file":{"path":"hooks.yaml"}}`}})
+	b.until("the missing file is told", func(state *fsm.State) bool { return state.Discovery("eu").Error != "" })
+	list("- {id: hook-1, url: \"" + s.URL + "\"}\n- {id: hook-2, url: \"http://127.0.0.1:1\"}\n")
+	b.until("they are found", func(state *fsm.State) bool { return state.Node("hook-1") != nil && state.Node("hook-2") != nil })
+	b.untilStatus("hook-1", fsm.Acked)
+	list("- {id: hook-1, url: \"" + s.URL + "\"}\n")
+	b.until("one that disappears is marked", func(state *fsm.State) bool {
+		return state.Node("hook-2").Instance.Gone > 0 && state.Node("hook-1").Instance.Gone == 0
 	})
 }

@@ -52,6 +52,11 @@ type bed struct {
 
 func newBed(t *testing.T, nodes ...string) *bed {
 	t.Helper()
+	return newBedWith(t, func(*Config) {}, nodes...)
+}
+
+func newBedWith(t *testing.T, adapt func(*Config), nodes ...string) *bed {
+	t.Helper()
 	t.Cleanup(func() { goleak.VerifyNone(t) })
 	public, private, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -69,7 +74,9 @@ func newBed(t *testing.T, nodes ...string) *bed {
 		b.keys[id] = nodePrivate
 		b.do(fsm.EnrollNode{TokenID: "t", TokenHash: []byte("h"), Node: id, PublicKey: nodePublic})
 	}
-	b.server = New(Config{Peer: "p1", Instances: loopback()}, Deps{Open: open,
+	config := Config{Peer: "p1", Instances: loopback()}
+	adapt(&config)
+	b.server = New(config, Deps{Open: open,
 		Store: b.peer.store, Cluster: b.peer, Log: slog.New(slog.DiscardHandler),
 		Sign: func(text string) string { return wire.Sign(private, text) },
 	})
@@ -99,12 +106,16 @@ func (b *bed) do(body fsm.Body) fsm.Result {
 
 func (b *bed) put(name, text string) {
 	b.t.Helper()
+	b.do(fsm.Commit{Edits: []fsm.Edit{edit(name, text)}})
+}
+
+func edit(name, text string) fsm.Edit {
 	sum, blob := fsm.Compress([]byte(text))
 	checksum, err := document.Sum([]byte(text))
 	if err != nil {
-		b.t.Fatal(err)
+		panic(err)
 	}
-	b.do(fsm.Commit{Edits: []fsm.Edit{{Document: name, Blob: sum, Checksum: checksum, Inline: blob}}})
+	return fsm.Edit{Document: name, Blob: sum, Checksum: checksum, Inline: blob}
 }
 
 // until waits for a condition of the state.

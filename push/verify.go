@@ -29,9 +29,13 @@ const (
 // instance that does not answer before ctx ends is not in sync.
 func (s *Server) Verify(ctx context.Context, document string, ids []string) ([]Verified, error) {
 	var checks []check
+	chosen := map[string]bool{}
+	for _, id := range ids {
+		chosen[id] = true
+	}
 	s.deps.Store.View(func(state *fsm.State) {
 		for n := range state.Instances {
-			if ids != nil && !slices.Contains(ids, n.ID) {
+			if ids != nil && !chosen[n.ID] {
 				continue
 			}
 			row := state.Row(n.Ordinal)
