@@ -25,11 +25,10 @@ type caller struct {
 	session   *session
 	baselines baselines
 	dirty     map[string]bool // targets whose content is not known since a push failed
-	hashes    map[string]string
-	info      instance.Info
-	said      fsm.Sum // the manifest that was last told
-	observed  fsm.Observed
-	warnings  []string
+	answers
+	said     fsm.Sum // the manifest that was last told
+	observed fsm.Observed
+	warnings []string
 
 	resynced uint64 // the Row.Resync that was carried out
 	busy     int    // answers in a row that a reload is in progress
@@ -37,6 +36,12 @@ type caller struct {
 	// that one: notBefore is when a push may go out, recheck when it is looked at
 	// once more after the first.
 	takeover takeover
+}
+
+// answers are what the instance last told of itself.
+type answers struct {
+	hashes map[string]string // version hashes by target
+	info   instance.Info
 }
 
 type takeover struct {
