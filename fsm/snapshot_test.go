@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"strings"
@@ -135,22 +136,61 @@ func TestADamagedSnapshotIsRefusedAndChangesNothing(t *testing.T) {
 	}
 }
 
-// The golden log was written by the first version; it must replay for ever to
-// the same state.
-func TestGoldenLogReplays(t *testing.T) {
-	const path = "testdata/golden-1.log"
-	if *update {
-		f := newFleet(t)
-		story(f, rand.New(rand.NewPCG(42, 2)), 200)
-		var out strings.Builder
-		for _, entry := range f.log {
-			fmt.Fprintln(&out, base64.StdEncoding.EncodeToString(entry))
-		}
-		f.store.View(func(s *State) { fmt.Fprintf(&out, "hash %016x revision %d\n", s.Hash(), s.LastRevision()) })
-		if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {
-			t.Fatal(err)
-		}
+// A golden log was written by the first version that knew its commands; it must
+// replay for ever to the same state. -update writes those that are missing.
+func TestGoldenLogsReplay(t *testing.T) {
+	for path, tell := range map[string]func(*testFleet){
+		"testdata/golden-1.log": func(f *testFleet) { story(f, rand.New(rand.NewPCG(42, 2)), 200) },
+		"testdata/golden-2.log": instanceStory,
+	} {
+		t.Run(path, func(t *testing.T) {
+			if _, err := os.Stat(path); *update && errors.Is(err, fs.ErrNotExist) {
+				writeGolden(t, path, tell)
+			}
+			replayGolden(t, path)
+		})
 	}
+}
+
+func writeGolden(t *testing.T, path string, tell func(*testFleet)) {
+	f := newFleet(t)
+	tell(f)
+	var out strings.Builder
+	for _, entry := range f.log {
+		fmt.Fprintln(&out, base64.StdEncoding.EncodeToString(entry))
+	}
+	f.store.View(func(s *State) { fmt.Fprintf(&out, "hash %016x revision %d\n", s.Hash(), s.LastRevision()) })
+	if err := os.WriteFile(path, []byte(out.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// instanceStory has every command and field that instances brought.
+func instanceStory(f *testFleet) {
+	f.must(RaiseFeature{Level: featureInstances})
+	f.must(PutPeer{Peer{ID: "p1", Name: "ctl-1"}})
+	n := f.instance("hook-1", "role", "webhook")
+	f.must(PutInstance{ID: "hook-1", Token: &[]byte{1}, TLS: &InstanceTLS{CA: "ca", ServerName: "a"}, Accepts: &[]string{"webhooks"},
+		Relabel: map[string]*string{"site": ptr("x")}})
+	f.put(numbered("webhooks", 1))
+	f.must(PutDiscovery{Discovery{ID: "eu", Type: "dns", Config: "{}", Interval: 5000, Secret: []byte{2}}})
+	f.must(Discovered{ID: "eu", Found: []Found{{Node: "eu-1", URL: "http://a", Accepts: []string{"webhooks"}}}})
+	f.must(Discovered{ID: "eu", Error: "no such host"})
+	f.must(Discovered{ID: "eu"})
+	f.must(Reports{Peer: "p1", Unreachable: []Unreachable{{Node: n, Code: "timeout", Message: "no answer"}}})
+	f.hello(n, 1, emptyManifest, 0)
+	f.ack(n, 1)
+	drifts(f, n, 100)
+	f.must(RetryNodes{Nodes: []string{"hook-1"}, Resync: true, Documents: []string{"webhooks"}})
+	f.put(numbered("webhooks", 2))
+	f.must(Reports{Peer: "p1", Single: []Report{{Node: n, Session: 1, Seq: 101, Manifest: emptyManifest, Confirmed: true,
+		Tried: &Position{1, uint64(len(f.log))}, Problems: []Problem{{Code: "refused"}},
+		Observed: &Observed{Baselines: []Baseline{{"webhooks", 1, "ab"}}, Unmanaged: []string{"x"}, Warnings: []string{WarnNoAuth}}}}})
+	f.must(DiscardDeadLetters{Nodes: []string{"hook-1"}})
+	f.must(RemoveDiscovery{ID: "eu"})
+}
+
+func replayGolden(t *testing.T, path string) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -66,9 +66,9 @@ func sameSource(a, b *fsm.Discovery) bool {
 
 // askSource asks one source until ctx ends.
 func (s *Server) askSource(ctx context.Context, term uint64, d *fsm.Discovery) {
-	source, err := discovery.Decode(d)
+	source, unusable := discovery.Decode(d)
 	for ctx.Err() == nil {
-		answer := fsm.Discovered{ID: d.ID}
+		answer, err := fsm.Discovered{ID: d.ID}, unusable
 		if err == nil {
 			answer.Found, err = s.find(ctx, d, source)
 		}
@@ -81,7 +81,6 @@ func (s *Server) askSource(ctx context.Context, term uint64, d *fsm.Discovery) {
 				s.deps.Log.Debug("what a source answered was not written", "discovery", d.ID, "error", err)
 			}
 		}
-		err = nil
 		pause(ctx, jitter(source.Every()))
 	}
 }
