@@ -70,3 +70,28 @@ func checkAnswer(t *testing.T, status int, body []byte) {
 		t.Errorf("status %d: %s", status, body)
 	}
 }
+
+func FuzzInstances(f *testing.F) {
+	w := newWorld(f)
+	for _, body := range []string{
+		`{"id":"a","url":"http://[::1]:9/x","token":"t","labels":{"a":"b"},"accepts":["webhooks"],"tls":{"ca":"","server_name":"x","cert":"","key":""}}`,
+		`{"url":"https://EXAMPLE:443"}`, `{"url":"http://a_b."}`, `{"accepts":[]}`, `{"labels":{"a":null}}`, `{"token":""}`, `{"document":"a","ids":["a"],"timeout":"0s"}`,
+		`{"id":"s","dns":{"name":"x","port":1}}`, `{"id":"c","consul":{"address":"a:1","service":"s"}}`, `{"id":"f","file":{"path":"x"},"interval":"5s"}`, `{"cause":"x"}`,
+	} {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		w.t = t
+		for _, r := range []request{
+			{method: http.MethodPost, path: hooks}, {method: http.MethodPatch, path: hooks + "/a"}, {method: http.MethodPost, path: sources},
+			{method: http.MethodPost, path: dead + "/retry"}, {method: http.MethodPost, path: dead + "/discard"},
+		} {
+			r.body = body
+			rec := w.do(r)
+			checkAnswer(t, rec.Code, rec.Body.Bytes())
+			if id, _ := object(t, rec)["id"].(string); rec.Code == http.StatusCreated && id != "a" { // do not fill up
+				w.do(request{method: http.MethodDelete, path: r.path + "/" + id})
+			}
+		}
+	})
+}

@@ -133,6 +133,9 @@ func (s *Server) changeOf(n *fsm.Node, in instancePatch) (fsm.Body, error) {
 	if err := validAccepts(in.Accepts); err != nil {
 		return nil, err
 	}
+	if n.Instance.Source != "" && in.Accepts != nil {
+		return nil, &Error{Code: codeConflict, Pointer: "/accepts", Detail: fmt.Sprintf("what %q accepts is what its discovery %q says: change it there", n.ID, n.Instance.Source)}
+	}
 	var err error
 	if put.Token, err = s.sealToken(in.Token, "/token"); err != nil {
 		return nil, err

@@ -99,10 +99,14 @@ func fleetOperations() map[string]operation {
 }
 
 func instanceOperations() map[string]operation {
-	const all, dead = "/api/v1/instances", "/api/v1/deadletters"
+	const all, dead, sources = "/api/v1/instances", "/api/v1/deadletters", "/api/v1/discoveries"
 	filters := []string{askNodes, "kind: agent or instance", "document: that fell back", "cause: id of a cause"}
 	return map[string]operation{
-		"GET " + all: {summary: "List the instances: the nodes that controllers call over HTTP.", answer: page[instanceRow]{}, query: []string{askLimit, askCursor, askNodes}},
+		"GET " + sources: {summary: "List the sources of instances.", answer: page[discoveryRow]{}, query: []string{askLimit, askCursor}},
+		"POST " + sources: {summary: "Add a source of instances: a name in DNS, a service in Consul, or a file. The leader asks it on its interval. Tokens and key are sealed and never shown.",
+			request: discoveryRequest{}, answer: discoveryRow{}, status: http.StatusCreated},
+		"DELETE " + sources + "/:id": {summary: "Remove a source. Its instances stay, marked as gone.", status: http.StatusNoContent},
+		"GET " + all:                 {summary: "List the instances: the nodes that controllers call over HTTP.", answer: page[instanceRow]{}, query: []string{askLimit, askCursor, askNodes}},
 		"POST " + all: {summary: "Add an instance. The answer does not wait for it. Token and key are sealed and never shown.",
 			request: instanceRequest{}, answer: instanceRow{}, status: http.StatusCreated},
 		"GET " + all + "/:id": {summary: "Read an instance.", answer: instanceRow{}},

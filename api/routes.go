@@ -84,8 +84,11 @@ func nodeRoutes() []route {
 }
 
 func instanceRoutes() []route {
-	const all, one = "/api/v1/instances", "/api/v1/instances/:id"
+	const all, one, sources = "/api/v1/instances", "/api/v1/instances/:id", "/api/v1/discoveries"
 	return []route{
+		{method: get, path: sources, need: permInstancesRead, handle: (*Server).listDiscoveries},
+		{method: post, path: sources, need: permInstancesWrite, audited: true, handle: (*Server).createDiscovery},
+		{method: remove, path: sources + "/:id", need: permInstancesWrite, audited: true, handle: (*Server).deleteDiscovery},
 		{method: get, path: all, need: permInstancesRead, handle: (*Server).listInstances},
 		{method: post, path: all, need: permInstancesWrite, audited: true, handle: (*Server).createInstance},
 		{method: post, path: all + "/sync", need: permInstancesSync, audited: true, handle: (*Server).syncInstances},

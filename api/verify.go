@@ -38,14 +38,15 @@ type verifyAnswer struct {
 }
 
 type instanceVerify struct {
-	ID         string     `json:"id"`
-	Document   string     `json:"document"`
-	Target     string     `json:"target"`
-	InSync     bool       `json:"in_sync"`
-	Unverified bool       `json:"unverified,omitzero"`
-	Wanted     string     `json:"wanted"`
-	Reported   string     `json:"reported"`
-	Error      *syncError `json:"error,omitzero"`
+	ID         string `json:"id"`
+	Document   string `json:"document"`
+	Target     string `json:"target"`
+	InSync     bool   `json:"in_sync"`
+	Unverified bool   `json:"unverified,omitzero"`
+	Wanted     string `json:"wanted"`
+	Reported   string `json:"reported"`
+	Code       string `json:"code,omitzero"` // of the error
+	Error      string `json:"error,omitzero"`
 }
 
 // verifyTime bounds a verification, so that the answer is there within 5 s.
@@ -72,7 +73,7 @@ func (s *Server) verifyInstances(c *call) error {
 	}
 	out := verifyAnswer{Document: document, InSync: true, Instances: []instanceVerify{}}
 	for _, o := range chosen.others {
-		out.Instances = append(out.Instances, instanceVerify{ID: o.ID, Document: document, Error: o.Error})
+		out.Instances = append(out.Instances, instanceVerify{ID: o.ID, Document: document, Code: o.Error.Code, Error: o.Error.Message})
 	}
 	if len(chosen.names) > 0 {
 		ctx, cancel := context.WithTimeout(c.ctx(), verifyTime)
@@ -94,10 +95,8 @@ func (s *Server) verifyInstances(c *call) error {
 }
 
 func verifyOf(v Verified) instanceVerify {
-	out := instanceVerify{ID: v.ID, Document: v.Document, Target: v.Target, InSync: v.InSync && v.Code == "", Unverified: v.Unverified, Wanted: v.Wanted, Reported: v.Reported}
-	if v.Code != "" {
-		out.Error = &syncError{v.Code, v.Error}
-	}
+	out := instanceVerify(v)
+	out.InSync = v.InSync && v.Code == ""
 	return out
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/droverhq/drover/fsm"
@@ -51,21 +52,21 @@ func TestAVerificationTellsWhatEveryInstanceHolds(t *testing.T) {
 		"?document=connections&ids=a,b":    "false a=false:not_wanted b=true",
 		"?document=webhooks&ids=a&ids=a,+": "true a=true",
 	} {
-		if got := verify(query); fmt.Sprint(got["in_sync"], " ", results(got)) != want {
+		if got := verify(query); fmt.Sprint(got["in_sync"], " ", verdicts(got)) != want {
 			t.Errorf("%s: %v", query, got)
 		}
 	}
 	v.gone = "a"
 	got := verify("?document=webhooks")
 	first := got["instances"].([]any)[0].(map[string]any)
-	if got["in_sync"] != false || got["document"] != "webhooks" || results(got) != "a=false:timeout b=true" || first["wanted"] != "w" || first["document"] != "webhooks" || first["target"] != "webhooks" {
+	if got["in_sync"] != false || got["document"] != "webhooks" || verdicts(got) != "a=false:timeout b=true" || first["wanted"] != "w" || first["document"] != "webhooks" || first["target"] != "webhooks" {
 		t.Errorf("one that cannot be reached: %v", got)
 	}
 	w.refused(404, "not_found", request{method: "GET", path: hooks + "/verify?document=none"})
 	w.refused(404, "not_found", request{method: "GET", path: hooks + "/verify?ids=a,edge-1"})
 	w.tokens["scoped"] = w.token("viewer", "admin", "connections")
 	w.refused(403, "forbidden", request{method: "GET", path: hooks + "/verify?document=webhooks", as: "scoped"})
-	if got := w.want(200, request{method: "GET", path: hooks + "/verify", as: "scoped"}); results(got) != "b=true" {
+	if got := w.want(200, request{method: "GET", path: hooks + "/verify", as: "scoped"}); verdicts(got) != "b=true" {
 		t.Errorf("within prefixes: %v", got)
 	}
 }
@@ -73,4 +74,17 @@ func TestAVerificationTellsWhatEveryInstanceHolds(t *testing.T) {
 func TestWithoutAVerifierNothingIsVerified(t *testing.T) {
 	w := newWorld(t)
 	w.refused(503, "not_ready", request{method: "GET", path: hooks + "/verify"})
+}
+
+func verdicts(v map[string]any) string {
+	var out []string
+	for _, i := range v["instances"].([]any) {
+		r := i.(map[string]any)
+		text := fmt.Sprint(r["id"], "=", r["in_sync"])
+		if code, failed := r["code"].(string); failed {
+			text += ":" + code
+		}
+		out = append(out, text)
+	}
+	return strings.Join(out, " ")
 }

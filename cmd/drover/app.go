@@ -85,7 +85,7 @@ func (a *app) add(root *cobra.Command) {
 		commands  []*cobra.Command
 	}{
 		{"change", "Change:", []*cobra.Command{a.docCmd(), a.planCmd(), a.applyCmd(), a.exportCmd()}},
-		{"see", "See it arrive:", []*cobra.Command{a.pushCmd(), a.waitCmd(), a.nodeCmd(), a.instanceCmd(), a.deadLetterCmd(), a.eventsCmd()}},
+		{"see", "See it arrive:", []*cobra.Command{a.pushCmd(), a.waitCmd(), a.nodeCmd(), a.instanceCmd(), a.discoveryCmd(), a.deadLetterCmd(), a.eventsCmd()}},
 		{"access", "Access:", []*cobra.Command{a.loginCmd(), a.logoutCmd(), a.whoamiCmd(), a.contextCmd(), a.userCmd(), a.tokenCmd(), a.auditCmd()}},
 		{"run", "Run a cluster:", []*cobra.Command{a.devCmd(), a.serverCmd(), a.clusterCmd()}},
 	}

@@ -117,6 +117,8 @@ func TestMistakesOnTheCommandLineAreUsageErrors(t *testing.T) {
 		{"instance", "set", "a"},
 		{"instance", "set", "a", "--no-token", "--instance-token-file", "f"},
 		{"instance", "add", "http://a", "-l", "nonsense"},
+		{"discovery", "add", "a"},
+		{"discovery", "add", "a", "--dns", "x", "--file", "y"},
 		{"deadletter", "retry"},
 		{"deadletter", "discard", "a", "--all"},
 		{"dev", "--peers", "2"},

@@ -14,17 +14,25 @@ import (
 	"github.com/droverhq/drover/internal/output"
 )
 
-// instanceResult is how a sync or a verification went with one instance.
-type instanceResult struct {
-	ID         string            `json:"id"`
-	Document   string            `json:"document"`
-	Target     string            `json:"target"`
-	Status     string            `json:"status"`
-	InSync     bool              `json:"in_sync"`
-	Unverified bool              `json:"unverified"`
-	Wanted     string            `json:"wanted"`
-	Reported   string            `json:"reported"`
-	Error      *client.NodeError `json:"error"`
+// syncResult is how a sync went with one instance.
+type syncResult struct {
+	ID     string            `json:"id"`
+	Status string            `json:"status"`
+	InSync bool              `json:"in_sync"`
+	Error  *client.NodeError `json:"error"`
+}
+
+// verifyResult is what one instance holds of a document.
+type verifyResult struct {
+	ID         string `json:"id"`
+	Document   string `json:"document"`
+	Target     string `json:"target"`
+	InSync     bool   `json:"in_sync"`
+	Unverified bool   `json:"unverified"`
+	Wanted     string `json:"wanted"`
+	Reported   string `json:"reported"`
+	Code       string `json:"code"`
+	Error      string `json:"error"`
 }
 
 // instanceResults is the answer to both.
@@ -32,19 +40,8 @@ type instanceResults struct {
 	Instances []json.RawMessage `json:"instances"`
 }
 
-func (r instanceResults) items() ([]client.Item[instanceResult], error) {
-	out := make([]client.Item[instanceResult], len(r.Instances))
-	for i, raw := range r.Instances {
-		out[i].Raw = raw
-		if err := json.Unmarshal(raw, &out[i].Value); err != nil {
-			return nil, fmt.Errorf("the answer is none of a Drover controller: %w", err)
-		}
-	}
-	return out, nil
-}
-
-func syncView() output.View[instanceResult] {
-	type r = instanceResult
+func syncView() output.View[syncResult] {
+	type r = syncResult
 	return output.View[r]{
 		Name:  func(x r) string { return x.ID },
 		Empty: "No instance is meant by that.",
@@ -57,8 +54,8 @@ func syncView() output.View[instanceResult] {
 	}
 }
 
-func verifyView() output.View[instanceResult] {
-	type r = instanceResult
+func verifyView() output.View[verifyResult] {
+	type r = verifyResult
 	return output.View[r]{
 		Name:  func(x r) string { return x.ID },
 		Empty: "No instance is meant by that.",
@@ -74,7 +71,12 @@ func verifyView() output.View[instanceResult] {
 			}, Color: output.Status},
 			{Title: "WANTED", Text: func(x r) string { return x.Wanted }},
 			{Title: "REPORTED", Text: func(x r) string { return x.Reported }},
-			{Title: "ERROR", Text: func(x r) string { return describeError(x.Error) }},
+			{Title: "ERROR", Text: func(x r) string {
+				if x.Code == "" {
+					return ""
+				}
+				return fmt.Sprintf("%s (%s)", x.Error, x.Code)
+			}},
 		},
 	}
 }
@@ -109,7 +111,7 @@ func (a *app) instanceSyncCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.results(syncView(), item, "drover instance show says more")
+			return results(a, syncView(), item, func(r syncResult) bool { return r.InSync }, "drover instance show says more")
 		},
 	}
 	f := c.Flags()
@@ -142,7 +144,7 @@ func (a *app) instanceVerifyCmd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.results(verifyView(), item, "drover instance sync pushes to them again")
+			return results(a, verifyView(), item, func(r verifyResult) bool { return r.InSync }, "drover instance sync pushes to them again")
 		},
 	}
 	c.Flags().StringVar(&document, "document", "", "only this `document`")
@@ -155,27 +157,24 @@ const verifyWait = 5 * time.Second
 
 // results prints how it went with each instance, and ends with 7 where one is
 // not in sync.
-func (a *app) results(v output.View[instanceResult], item client.Item[instanceResults], next string) error {
-	items, err := item.Value.items()
-	if err != nil {
-		return err
+func results[T any](a *app, v output.View[T], item client.Item[instanceResults], inSync func(T) bool, next string) error {
+	rows, bad := make([]T, len(item.Value.Instances)), map[string]bool{}
+	for i, raw := range item.Value.Instances {
+		if err := json.Unmarshal(raw, &rows[i]); err != nil {
+			return fmt.Errorf("the answer is none of a Drover controller: %w", err)
+		}
+		if !inSync(rows[i]) {
+			bad[v.Name(rows[i])] = true
+		}
 	}
+	var err error
 	if f := output.Format(a.format); f == output.JSON || f == output.YAML {
 		err = output.Raw(a.printer(), item.Raw)
 	} else {
-		err = printItems(a, v, items)
+		err = output.List(a.printer(), v, rows, item.Value.Instances)
 	}
-	if err != nil {
-		return err
+	if err == nil && len(bad) > 0 {
+		err = coded(exitNotConverged, "%s not in sync; %s", instances(len(bad)), next)
 	}
-	bad := map[string]bool{}
-	for _, i := range items {
-		if !i.Value.InSync {
-			bad[i.Value.ID] = true
-		}
-	}
-	if len(bad) > 0 {
-		return coded(exitNotConverged, "%s not in sync; %s", instances(len(bad)), next)
-	}
-	return nil
+	return err
 }
