@@ -89,7 +89,7 @@ type sourceFlags struct {
 	consul, service, datacenter, consulToken string
 	file                                     string
 	scheme, path, prefix                     string
-	tags, labels                             []string
+	tags                                     []string
 	port                                     int
 	passing                                  bool
 	interval                                 time.Duration
@@ -112,7 +112,6 @@ func (s *sourceFlags) add(c *cobra.Command) {
 	f.StringVar(&s.path, "path", "", "`path` of the instances' URLs")
 	f.StringVar(&s.prefix, "prefix", "", "`beginning` of the names of the instances (default: that of the source)")
 	f.DurationVar(&s.interval, "interval", 30*time.Second, "how `often` to ask")
-	f.StringSliceVarP(&s.labels, "label", "l", nil, "`key=value` that the instances get; several with commas")
 }
 
 // settings is the member of the body that says where to look.
@@ -188,7 +187,7 @@ func (a *app) discoveryAddCmd() *cobra.Command {
 			for key, value := range more {
 				body[key] = value
 			}
-			if body["labels"], err = parseLabels(in.labels, false); err != nil {
+			if body["labels"], err = parseLabels(of.labels, false); err != nil {
 				return err
 			}
 			body["id"], body["interval"] = args[0], in.interval.String()
@@ -208,6 +207,7 @@ func (a *app) discoveryAddCmd() *cobra.Command {
 	}
 	in.add(c)
 	of.add(c)
+	c.Flags().StringSliceVarP(&of.labels, "label", "l", nil, "`key=value` that the instances get; several with commas")
 	return c
 }
 
