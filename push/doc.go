@@ -1,5 +1,5 @@
 // Package push delivers what the replicated state wants to the agents that
-// hold a session with this peer.
+// hold a session with this peer, and to the instances that this peer serves.
 //
 // Nothing is queued. A session knows what its node last reported; the plan
 // compares that with State.Wanted and makes one signed frame for all sessions
@@ -12,6 +12,12 @@
 // and server.go owns the goroutines: one reader per connection, a few writers,
 // the worker that plans, and the collector. Server.Run starts and ends them
 // all. It is not for deciding what a node should hold: that is package fsm.
+//
+// An instance has a caller (caller.go, deliver.go) on the peer that the state
+// gives it to (instances.go): a goroutine that does over HTTP what an agent does
+// for itself, on a session like any other. What an instance's version hashes
+// mean is in reading.go; verify.go compares on request, discover.go is the
+// leader's duty to look for instances. docs/decisions/0007 says why.
 //
 // Locks: core.mu guards all sessions; conn.mu guards one connection's queue of
 // frames. Neither is held across a proposal or a socket write.
