@@ -134,9 +134,10 @@ func (s *Supervisor) peer(i int) (c *child, made bool, err error) {
 		args: []string{s.cfg.Drover, "server", "--config", s.path(name + ".yaml")},
 		peer: &PeerEntry{Name: name, URL: scheme + "://" + api, DataDir: dir},
 	}
-	// The configuration is written at each start: ports of the API may change.
+	// The configuration is written at each start: ports of the API may change. Instances may be on this machine here,
+	// and nowhere else unless an operator says so.
 	conf := fmt.Sprintf("name: %s\ndata_dir: %s\napi: {listen: %q, url: %q}\npeer: {listen: \"127.0.0.1:%d\", advertise: \"127.0.0.1:%d\"}\n"+
-		"gossip: {listen: \"127.0.0.1:%d\"}\nraft: {profile: fast}\n", name, strconv.Quote(dir), api, c.peer.URL, p.Peer, p.Peer, p.Gossip)
+		"gossip: {listen: \"127.0.0.1:%d\"}\nraft: {profile: fast}\ninstances: {allow: [127.0.0.0/8, \"::1\"]}\n", name, strconv.Quote(dir), api, c.peer.URL, p.Peer, p.Peer, p.Gossip)
 	if err := replaceText(s.path(name+".yaml"), []byte(conf)); err != nil {
 		return nil, false, err
 	}
