@@ -1,5 +1,5 @@
-// Package serve answers the four admin endpoints of an instance
-// (docs/protocol.md, "Instances") in front of an application that has none: it
+// Package serve answers the four admin endpoints of an instance (docs/agent.md,
+// "Serving as an instance") in front of an application that has none: it
 // takes a configuration over HTTP, checks it, puts it where the application
 // reads it, makes the application load it, and puts the previous one back when
 // that fails.
@@ -14,8 +14,9 @@
 //	lock                        held by the process that runs
 //
 // A content is on trial from the moment its undo file is durable until that is
-// removed. So a crash at any step leaves the old content or the new one, whole,
-// and what the next start finds on trial it puts back.
+// removed: by its success, or once the previous one is back and loaded. So a
+// crash at any step leaves the old content or the new one, whole, and what a
+// start finds on trial it puts back.
 //
 // It is not for: the WebSocket channel (package agent), several files that must
 // change at once (the calls carry one), and removing a target: no call does.

@@ -177,3 +177,39 @@ func TestACallerThatDawdlesIsDropped(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatCouldNotBePutBackIsTriedEveryMinute(t *testing.T) {
+	dir := t.TempDir()
+	must(t, os.MkdirAll(filepath.Join(dir, undoDir), 0o755))
+	must(t, os.MkdirAll(filepath.Join(dir, currentDir), 0o755))
+	current, undo := filepath.Join(dir, currentDir, "a.json"), filepath.Join(dir, undoDir, "a.json")
+	must(t, os.WriteFile(current, []byte(bad), 0o600))
+	must(t, os.WriteFile(undo, []byte(v1), 0o600))
+	synctest.Test(t, func(t *testing.T) {
+		l := &pipes{conns: make(chan net.Conn), ended: make(chan struct{})}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		tries := 0
+		s := New(Config{Dir: dir, Token: token, Listen: "127.0.0.1:0"}, Deps{
+			Listen: func(string, string) (net.Listener, error) { return l, nil },
+			Step: func(string) error {
+				if tries++; tries == 1 {
+					return errors.New("the disk does not want to")
+				}
+				return nil
+			},
+		})
+		go func() { done <- s.Run(ctx) }()
+		synctest.Wait()
+		if read(t, current) != bad || read(t, undo) != v1 {
+			t.Error("it was put back at once")
+		}
+		time.Sleep(settleEvery)
+		synctest.Wait()
+		if read(t, current) != v1 || read(t, undo) != "" {
+			t.Errorf("%q is current, %q is kept", read(t, current), read(t, undo))
+		}
+		cancel()
+		must(t, <-done)
+	})
+}

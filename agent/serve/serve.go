@@ -116,7 +116,7 @@ func (s *Server) Run(ctx context.Context) (err error) {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	s.whole = ctx
-	g.Go(func() error { defer s.working.Unlock(); s.recover(); return nil })
+	g.Go(func() error { s.recover(ctx); return nil })
 	server := &http.Server{
 		Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: bodyTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),

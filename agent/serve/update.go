@@ -27,6 +27,9 @@ const (
 // being stopped in the middle of an update.
 const undoTimeout = 5 * time.Second
 
+// settleEvery is the pause before what could not be put back is tried again.
+const settleEvery = time.Minute
+
 // update brings the instance to a content, wholly or not at all. It tells
 // whether anything changed. The caller holds working.
 func (s *Server) update(p push) (changed bool, err error) {
@@ -131,7 +134,7 @@ func (s *Server) takeBack(target string, r *Rule, why error) error {
 	case reload != nil:
 		s.log.Error("the reload of the previous content failed", "target", target, "error", reload)
 		out.restored = true
-		out.message += "; the previous content was put back, but its reload failed too: " + reload.Error()
+		out.message += "; the previous content was put back, but its reload failed too, and is tried again: " + reload.Error()
 	default:
 		out.restored = true
 		out.message += "; the previous content was put back"
@@ -140,7 +143,8 @@ func (s *Server) takeBack(target string, r *Rule, why error) error {
 }
 
 // putBack ends a trial with what was there before. A reload that fails is told
-// apart: the disk is right then, the application may not be.
+// apart: the disk is right then, the application may not be, and the trial goes
+// on until it is.
 func (s *Server) putBack(target string, r *Rule) (reload, err error) {
 	if err := s.disk.undo(target, r); err != nil {
 		return nil, err
@@ -153,14 +157,18 @@ func (s *Server) putBack(target string, r *Rule) (reload, err error) {
 	}
 	reload = s.run(ctx, "undo", r, r.Reload, filepath.Join(s.config.Dir, currentDir), target)
 	s.loaded[target] = reload == nil
-	return reload, s.disk.keep(target)
+	if reload != nil {
+		return reload, nil
+	}
+	return nil, s.disk.keep(target)
 }
 
-// settle puts back what is on trial and has nobody who tries it.
+// settle puts back what is on trial and has nobody who tries it: after a crash,
+// and after an undo that did not come to its end.
 func (s *Server) settle() error {
 	tried, err := s.disk.tried()
 	for _, target := range tried {
-		s.log.Warn("a content was on trial when the process ended, the one before it is put back", "target", target)
+		s.log.Warn("a content was left on trial, the one before it is put back", "target", target)
 		reload, undo := s.putBack(target, s.config.Rule(target))
 		if reload != nil {
 			s.log.Error("the reload of the previous content failed", "target", target, "error", reload)
@@ -170,11 +178,27 @@ func (s *Server) settle() error {
 	return err
 }
 
-// recover is settle at the start. What cannot be put back now is tried again
-// with the next update, which is refused until it can.
-func (s *Server) recover() {
-	if err := s.settle(); err != nil {
-		s.log.Error("what a crash left could not be put back", "error", err)
+// recover settles at the start, with working held, and from time to time where
+// that did not succeed. Until it does, every update settles first.
+func (s *Server) recover(ctx context.Context) {
+	settle := func() {
+		defer s.working.Unlock()
+		if err := s.settle(); err != nil {
+			s.log.Error("a content could not be put back, it is tried again", "error", err)
+		}
+	}
+	settle()
+	again := time.NewTicker(settleEvery)
+	defer again.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+			if s.working.TryLock() {
+				settle()
+			}
+		}
 	}
 }
 
@@ -221,7 +245,8 @@ func (s *Server) fromHook(err error, stage, code string) error {
 	case s.whole.Err() != nil:
 		f.status, f.code, f.message = http.StatusServiceUnavailable, codeStopping, "this instance is being stopped"
 	case errors.Is(err, hook.ErrBusy):
-		f.status, f.code = http.StatusServiceUnavailable, codeBusy
+		// In the words by which callers know that the content is not to blame.
+		f.status, f.code, f.message = http.StatusServiceUnavailable, codeBusy, errBusy.message+" in the application: "+f.message
 	case errors.Is(err, hook.ErrTimeout):
 		f.code = codeTimeout
 	}

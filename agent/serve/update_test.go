@@ -125,9 +125,10 @@ func TestAReloadOfTheOldContentThatFailsIsNotForgotten(t *testing.T) {
 	if s := i.push("a", `{"x":2}`); s.status != 400 || !s.reply.Details.Restored || !strings.Contains(s.error(), "its reload failed too") {
 		t.Errorf("%d %s", s.status, s.text)
 	}
-	i.holds("a", v1)
+	i.onTrial("a", v1)
 	must(t, os.Remove(filepath.Join(i.dir, "broken")))
 	i.pushed("a", v1)
+	i.holds("a", v1)
 	i.pushed("a", v1)
 	if got := read(t, filepath.Join(i.dir, "loads")); got != v1+`{"x":2}`+v1+v1 {
 		t.Error(got)
@@ -139,6 +140,17 @@ func TestAReloadOfTheOldContentThatFailsIsNotForgotten(t *testing.T) {
 	again.pushed("a", v1)
 	if got := read(t, filepath.Join(i.dir, "loads")); got != v1+`{"x":2}`+v1+v1+v1 {
 		t.Error(got)
+	}
+}
+
+// onTrial checks that a content was put back on the disk, and that it is not
+// forgotten that the application did not load it.
+func (i *instance) onTrial(target, content string) {
+	i.t.Helper()
+	st, err := ReadStatus(i.server.config)
+	must(i.t, err)
+	if len(st.OnTrial) != 1 || st.OnTrial[0] != target || i.file(target) != content {
+		i.t.Errorf("%q is on the disk, on trial: %v", i.file(target), st.OnTrial)
 	}
 }
 
@@ -171,7 +183,7 @@ func TestReloadBySignal(t *testing.T) {
 	i.holds("a", v1)
 	end()
 	refused("no such process: " + strconv.Itoa(app.Process.Pid))
-	i.holds("a", v1)
+	i.onTrial("a", v1)
 }
 
 // application is one with a reload endpoint; it refuses what says bad.
@@ -252,12 +264,15 @@ func TestReloadByHTTP(t *testing.T) {
 		t.Errorf("%d %s", s.status, s.text)
 	}
 	r.Timeout = patience
+	i.onTrial("a", `{"x":2}`)
+	app.answer.Store(nil)
+	i.pushed("a", `{"x":2}`)
 	i.holds("a", `{"x":2}`)
 	server.Close()
 	if s = i.push("a", `{"x":3}`); s.status != 400 || !strings.Contains(s.error(), "refused") {
 		t.Errorf("%d %s", s.status, s.text)
 	}
-	i.holds("a", `{"x":2}`)
+	i.onTrial("a", `{"x":2}`)
 }
 
 // An instance of ours can be the application of another.
@@ -272,7 +287,10 @@ func TestAnInstanceIsTheHookOfAnother(t *testing.T) {
 	if s := front.push("a", `{"x":2}`); s.status != 400 || !strings.Contains(s.reply.Details.LogTail, "x: the name of a member is missing") {
 		t.Errorf("%d %s", s.status, s.text)
 	}
-	front.holds("a", v1)
+	front.onTrial("a", v1)
+	behind.pushed("x", `{"y":1}`)
+	front.pushed("a", `{"x":2}`)
+	front.holds("a", `{"x":2}`)
 }
 
 // held is an instance whose reload waits for the file go.
