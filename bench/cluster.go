@@ -60,7 +60,7 @@ func startCluster(ctx context.Context, o options, name string, more ...string) (
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"dev", "--dir", c.dir, "--peers", "3", "--empty", "--http-port", strconv.Itoa(port)}, more...)
+	args := append([]string{"dev", "--dir", c.dir, "--peers", "3", "--instances", "0", "--empty", "--http-port", strconv.Itoa(port)}, more...)
 	c.cmd = exec.Command(filepath.Join(o.bin, "drover"), args...)
 	give, keep, err := os.Pipe()
 	if err != nil {

@@ -38,7 +38,7 @@ const fewInstances = 50
 // measureInstances compares deliveries over HTTP with those of a plain Python
 // coordinator, and looks at what instances that hang or are dead cost the rest.
 func measureInstances(ctx context.Context, o options, out *report) (err error) {
-	c, err := startCluster(ctx, o, "instances", "--agents", "0", "--instances", "0", "--no-restart")
+	c, err := startCluster(ctx, o, "instances", "--agents", "0", "--no-restart")
 	if err != nil {
 		return err
 	}

@@ -18,11 +18,13 @@ import (
 
 // child is one process of the fleet, started anew when it dies.
 type child struct {
-	name  string
-	args  []string // program first
-	log   string   // file
-	peer  *PeerEntry
-	agent *AgentEntry
+	name string
+	args []string // program first
+	log  string   // file
+	// One of these tells what it is.
+	peer     *PeerEntry
+	agent    *AgentEntry
+	instance *InstanceEntry
 
 	cmd  *exec.Cmd     // the process that runs or ran last
 	over chan struct{} // closed when that has ended
@@ -62,7 +64,7 @@ func (c *child) ready(ctx context.Context, api *client.Client) string {
 		return peerReady(ctx, api, c.peer.URL)
 	}
 	var n client.Node
-	if _, err := api.Get(ctx, client.Path("nodes", c.agent.Node), nil, &n); err != nil {
+	if _, err := api.Get(ctx, client.Path("nodes", c.name), nil, &n); err != nil {
 		return err.Error()
 	}
 	return nodeReady(n)
@@ -82,10 +84,13 @@ func (s *Supervisor) run(c *child) error {
 	}
 	over := make(chan struct{})
 	c.cmd, c.over = cmd, over
-	if c.peer != nil {
+	switch {
+	case c.peer != nil:
 		c.peer.PID = c.pid()
-	} else {
+	case c.agent != nil:
 		c.agent.PID = c.pid()
+	default:
+		c.instance.PID = c.pid()
 	}
 	go func() {
 		err := cmd.Wait()
@@ -113,7 +118,7 @@ func (s *Supervisor) once(ctx context.Context, env []string, args ...string) err
 }
 
 // end ends every child: agents first, so that peers need not move them, then
-// the peers; what is left is killed.
+// the peers, then the instances that those call; what is left is killed.
 func (s *Supervisor) end() {
 	deadline := time.Now().Add(allEnd)
 	drain := make(chan struct{})
@@ -127,16 +132,20 @@ func (s *Supervisor) end() {
 			}
 		}
 	}()
-	var peers, agents []*child
+	var peers, agents, instances []*child
 	for _, c := range s.children {
-		if c.peer != nil {
+		switch {
+		case c.peer != nil:
 			peers = append(peers, c)
-		} else {
+		case c.agent != nil:
 			agents = append(agents, c)
+		default:
+			instances = append(instances, c)
 		}
 	}
 	stop(agents, time.Now().Add(agentsEnd))
-	stop(peers, deadline)
+	stop(peers, deadline.Add(-instancesEnd))
+	stop(instances, deadline)
 	for _, c := range s.children {
 		if c.running() {
 			_ = c.cmd.Process.Kill() // it may have ended just now

@@ -20,6 +20,7 @@ const (
 	startLimit   = 90 * time.Second // until everything is ready
 	readyLimit   = 10 * time.Second // for one child that was started again
 	agentsEnd    = 1500 * time.Millisecond
+	instancesEnd = 500 * time.Millisecond
 	allEnd       = 6500 * time.Millisecond // after a signal; the rest is killed then
 	pollEvery    = 50 * time.Millisecond
 )
@@ -29,7 +30,7 @@ type Config struct {
 	Dir       string // absolute
 	Peers     int    // 1, 3, 5 or 7
 	Agents    int
-	Instances int // none can be run yet
+	Instances int
 	HTTPPort  int // of the first peer; the others follow
 	TLS       bool
 	Empty     bool // no example documents
@@ -45,8 +46,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("--peers %d: use 1, 3, 5 or 7; an even number tolerates no more than the odd one below it", c.Peers)
 	case c.Agents < 0 || c.Agents > 1000:
 		return fmt.Errorf("--agents %d: use 0 to 1000", c.Agents)
-	case c.Instances != 0:
-		return fmt.Errorf("--instances %d: this version runs agents only", c.Instances)
+	case c.Instances < 0 || c.Instances > 100:
+		return fmt.Errorf("--instances %d: use 0 to 100", c.Instances)
 	case c.HTTPPort < 1 || c.HTTPPort+c.Peers-1 > 65535:
 		return fmt.Errorf("--http-port %d: use 1 to %d", c.HTTPPort, 65536-c.Peers)
 	}
@@ -57,6 +58,7 @@ func (c Config) Validate() error {
 type Deps struct {
 	Progress io.Writer // one line a step
 	Examples fs.FS     // manifests of the example documents
+	Webhooks fs.FS     // those for instances
 	Ready    func(File)
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 func TestFlagsThatCannotBeAreNamed(t *testing.T) {
-	good := Config{Peers: 3, Agents: 5, HTTPPort: 8080}
+	good := Config{Peers: 3, Agents: 5, Instances: 2, HTTPPort: 8080}
 	if err := good.Validate(); err != nil {
 		t.Fatal(err)
 	}
@@ -21,7 +21,8 @@ func TestFlagsThatCannotBeAreNamed(t *testing.T) {
 		"--agents -1":     {Peers: 1, Agents: -1, HTTPPort: 8080},
 		"--http-port 0":   {Peers: 1},
 		"--http-port 655": {Peers: 3, HTTPPort: 65534},
-		"--instances 2":   {Peers: 1, HTTPPort: 8080, Instances: 2},
+		"--instances -1":  {Peers: 1, HTTPPort: 8080, Instances: -1},
+		"--instances 101": {Peers: 1, HTTPPort: 8080, Instances: 101},
 	} {
 		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s: %v", flag, err)
@@ -70,6 +71,41 @@ func TestATakenPortIsNotChosen(t *testing.T) {
 	defer l.Close()
 	if portFree(port) {
 		t.Error("a port that UDP uses counts as free")
+	}
+}
+
+func TestAnInstanceKeepsItsTokenAndItsPortWhileThatIsFree(t *testing.T) {
+	path := filepath.Join(t.TempDir(), fleetFile)
+	f, err := loadFleet(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := f.endpointFor("hook-1")
+	if err != nil || len(first.Token) < 16 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	other, err := f.endpointFor("hook-2")
+	if err != nil || other.Port == first.Port || other.Token == first.Token {
+		t.Fatalf("%+v, %+v, %v", first, other, err)
+	}
+	if f, err = loadFleet(path); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := f.endpointFor("hook-1"); err != nil || again != first {
+		t.Fatalf("%+v, then %+v, %v", first, again, err)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", itoa(first.Port)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	moved, err := f.endpointFor("hook-1")
+	if err != nil || moved.Port == first.Port || moved.Port == other.Port || moved.Token != first.Token {
+		t.Errorf("%+v, then %+v, %v", first, moved, err)
+	}
+	p, err := f.portsFor("ctl-1")
+	if err != nil || f.taken()[moved.Port] != true || p.Peer == moved.Port || p.Gossip == moved.Port {
+		t.Errorf("%+v, %+v, %v", p, moved, err)
 	}
 }
 

@@ -59,8 +59,8 @@ func nodeReady(n client.Node) string {
 	return ""
 }
 
-// agentsReady tells which agent is not connected and in sync.
-func (s *Supervisor) agentsReady(ctx context.Context) string {
+// nodesReady tells which agent or instance is not connected and in sync.
+func (s *Supervisor) nodesReady(ctx context.Context) string {
 	found, err := client.List[client.Node](ctx, s.api, client.Path("nodes"), nil, 0)
 	if err != nil {
 		return err.Error()
@@ -70,12 +70,12 @@ func (s *Supervisor) agentsReady(ctx context.Context) string {
 		nodes[n.Value.ID] = n.Value
 	}
 	for _, c := range s.children {
-		if c.agent == nil {
+		if c.peer != nil {
 			continue
 		}
 		n, ok := nodes[c.name]
 		if !ok {
-			return c.name + " is not enrolled"
+			return c.name + " is not known to the controllers"
 		}
 		if what := nodeReady(n); what != "" {
 			return what
@@ -100,6 +100,9 @@ func (s *Supervisor) file() File {
 	for _, c := range s.children {
 		if c.agent != nil {
 			f.Agents = append(f.Agents, *c.agent)
+		}
+		if c.instance != nil {
+			f.Instances = append(f.Instances, *c.instance)
 		}
 	}
 	if s.fleet.TLS {
@@ -130,8 +133,8 @@ func Env(f File) string {
 	return text
 }
 
-// Kill kills one process of the fleet that runs in dir: a peer or an agent by
-// its name, or the leader. It returns the name.
+// Kill kills one process of the fleet that runs in dir: a peer, an agent
+// or an instance by its name, or the leader. It returns the name.
 func Kill(ctx context.Context, dir, target string) (name string, pid int, err error) {
 	unlock, err := lock(filepath.Join(dir, lockFile))
 	if err == nil {
@@ -158,6 +161,12 @@ func Kill(ctx context.Context, dir, target string) (name string, pid int, err er
 		names = append(names, a.Node)
 		if a.Node == target {
 			pid = a.PID
+		}
+	}
+	for _, i := range f.Instances {
+		names = append(names, i.Node)
+		if i.Node == target {
+			pid = i.PID
 		}
 	}
 	if pid <= 0 {

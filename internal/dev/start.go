@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/droverhq/drover/internal/client"
@@ -30,7 +30,13 @@ func (s *Supervisor) start(ctx context.Context) error {
 	if err := s.commitExamples(ctx); err != nil {
 		return err
 	}
-	return s.startAgents(ctx)
+	if err := s.startAgents(ctx); err != nil {
+		return err
+	}
+	if err := s.startInstances(ctx); err != nil {
+		return err
+	}
+	return s.wait(ctx, s.nodesReady)
 }
 
 // resume reconciles the flags with what the directory was made with.
@@ -134,10 +140,9 @@ func (s *Supervisor) peer(i int) (c *child, made bool, err error) {
 		args: []string{s.cfg.Drover, "server", "--config", s.path(name + ".yaml")},
 		peer: &PeerEntry{Name: name, URL: scheme + "://" + api, DataDir: dir},
 	}
-	// The configuration is written at each start: ports of the API may change. Instances may be on this machine here,
-	// and nowhere else unless an operator says so.
+	// The configuration is written at each start: ports of the API may change.
 	conf := fmt.Sprintf("name: %s\ndata_dir: %s\napi: {listen: %q, url: %q}\npeer: {listen: \"127.0.0.1:%d\", advertise: \"127.0.0.1:%d\"}\n"+
-		"gossip: {listen: \"127.0.0.1:%d\"}\nraft: {profile: fast}\ninstances: {allow: [127.0.0.0/8, \"::1\"]}\n", name, strconv.Quote(dir), api, c.peer.URL, p.Peer, p.Peer, p.Gossip)
+		"gossip: {listen: \"127.0.0.1:%d\"}\nraft: {profile: fast}\n%s", name, strconv.Quote(dir), api, c.peer.URL, p.Peer, p.Peer, p.Gossip, s.callsInstances())
 	if err := replaceText(s.path(name+".yaml"), []byte(conf)); err != nil {
 		return nil, false, err
 	}
@@ -234,9 +239,17 @@ func (s *Supervisor) commitExamples(ctx context.Context) error {
 	if s.fleet.Examples {
 		return nil
 	}
-	entries, err := manifest.ReadFS(s.deps.Examples, ".")
-	if err != nil {
-		return err
+	sets := []fs.FS{s.deps.Examples}
+	if s.cfg.Instances > 0 {
+		sets = append(sets, s.deps.Webhooks)
+	}
+	var entries []manifest.Entry
+	for _, set := range sets {
+		found, err := manifest.ReadFS(set, ".")
+		if err != nil {
+			return err
+		}
+		entries = append(entries, found...)
 	}
 	type edit struct {
 		Document string `json:"document"`
@@ -261,64 +274,6 @@ func (s *Supervisor) commitExamples(ctx context.Context) error {
 	}
 	s.fleet.Examples = true
 	return s.fleet.save()
-}
-
-// startAgents enrols the agents that are new, and starts all.
-func (s *Supervisor) startAgents(ctx context.Context) error {
-	s.say("starting %d agents", s.cfg.Agents)
-	for i := 1; i <= s.cfg.Agents; i++ {
-		c, made, err := s.agent(i)
-		if err != nil {
-			return err
-		}
-		if !made {
-			if err := s.enroll(ctx, c, i); err != nil {
-				return err
-			}
-		}
-		if err := s.add(c); err != nil {
-			return err
-		}
-	}
-	return s.wait(ctx, s.agentsReady)
-}
-
-func (s *Supervisor) agent(i int) (c *child, made bool, err error) {
-	name := "edge-" + strconv.Itoa(i)
-	dir := s.path(name)
-	conf := s.path(name + ".yaml")
-	var b strings.Builder
-	fmt.Fprintf(&b, "node: %s\ndir: %s\npeers:\n", name, strconv.Quote(dir))
-	for _, p := range s.peers() {
-		fmt.Fprintf(&b, "  - %s\n", p.URL)
-	}
-	if err := replaceText(conf, []byte(b.String())); err != nil {
-		return nil, false, err
-	}
-	_, err = os.Stat(filepath.Join(dir, "identity", "identity.json"))
-	return &child{
-		name: name, log: s.path(name + ".log"),
-		args:  []string{s.cfg.Agent, "run", "--config", conf},
-		agent: &AgentEntry{Node: name, Dir: dir},
-	}, err == nil, nil
-}
-
-func (s *Supervisor) enroll(ctx context.Context, c *child, i int) error {
-	var t struct {
-		Token string `json:"token"`
-	}
-	body := map[string]any{
-		"node": c.name, "uses": 1, "expires": "1h",
-		"labels": map[string]string{"site": "site-" + strconv.Itoa(i), "role": "edge"},
-	}
-	if _, err := s.api.Send(ctx, http.MethodPost, client.Path("nodes", "enroll"), body, &t); err != nil {
-		return err
-	}
-	args := []string{s.cfg.Agent, "enroll", "--config", s.path(c.name + ".yaml")}
-	if s.fleet.TLS {
-		args = append(args, "--ca", s.caFile())
-	}
-	return s.once(ctx, []string{"DROVER_ENROLL_TOKEN=" + t.Token}, args...)
 }
 
 // wait waits for a condition, and gives up as soon as a child has died.

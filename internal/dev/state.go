@@ -80,8 +80,16 @@ type fleet struct {
 	Ports    map[string]ports `json:"ports"` // by peer
 	Admin    Admin            `json:"admin"`
 	Examples bool             `json:"examples"` // the example documents were committed, or not wanted
+	// Endpoints are those of the instances, by name.
+	Endpoints map[string]endpoint `json:"endpoints,omitempty"`
 
 	path string
+}
+
+// endpoint is where an instance is called, and what it wants to be told.
+type endpoint struct {
+	Port  int    `json:"port"`
+	Token string `json:"token"`
 }
 
 type ports struct {
@@ -140,10 +148,7 @@ func (f *fleet) portsFor(name string) (ports, error) {
 	if p, ok := f.Ports[name]; ok {
 		return p, nil
 	}
-	taken := map[int]bool{}
-	for _, p := range f.Ports {
-		taken[p.Peer], taken[p.Gossip] = true, true
-	}
+	taken := f.taken()
 	var p ports
 	var err error
 	if p.Peer, err = freePort(taken); err != nil {
@@ -155,6 +160,39 @@ func (f *fleet) portsFor(name string) (ports, error) {
 	}
 	f.Ports[name] = p
 	return p, f.save()
+}
+
+// endpointFor returns the endpoint of an instance: that of the last time, but
+// for a port that somebody else uses by now.
+func (f *fleet) endpointFor(name string) (endpoint, error) {
+	at, ok := f.Endpoints[name]
+	if ok && portFree(at.Port) {
+		return at, nil
+	}
+	if !ok {
+		at.Token = rand.Text()
+	}
+	var err error
+	if at.Port, err = freePort(f.taken()); err != nil {
+		return at, err
+	}
+	if f.Endpoints == nil {
+		f.Endpoints = map[string]endpoint{}
+	}
+	f.Endpoints[name] = at
+	return at, f.save()
+}
+
+// taken are the ports that are kept for somebody.
+func (f *fleet) taken() map[int]bool {
+	taken := map[int]bool{}
+	for _, p := range f.Ports {
+		taken[p.Peer], taken[p.Gossip] = true, true
+	}
+	for _, at := range f.Endpoints {
+		taken[at.Port] = true
+	}
+	return taken
 }
 
 // freePort finds a port that nobody uses, by TCP or UDP. It stays below the

@@ -19,7 +19,7 @@ import (
 
 // TestTheCommandLine walks the commands against one fleet that ends, over TLS.
 func TestTheCommandLine(t *testing.T) {
-	f := newFleet(t, 1, "--agents", "2", "--tls", "--no-restart")
+	f := newFleet(t, 1, "--agents", "2", "--instances", "0", "--tls", "--no-restart")
 	f.start()
 	for _, p := range []struct {
 		name string

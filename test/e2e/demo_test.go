@@ -32,7 +32,7 @@ func TestAFleetOutlivesItsControllers(t *testing.T) {
 			t.FailNow()
 		}
 	}
-	part("the demo starts with its documents in the files of five agents", demoStarts)
+	part("the demo starts with its documents in the files of five agents and two instances", demoStarts)
 	part("an edit arrives, also after the leader was killed", editsArrive)
 	part("a leader that stops in order is not noticed by clients", plannedStop)
 	part("a paused minority accepts nothing, and the rest goes on", pausedMinority)
@@ -70,12 +70,15 @@ func pidsOf(file dev.File) (pids []int) {
 	for _, a := range file.Agents {
 		pids = append(pids, a.PID)
 	}
+	for _, i := range file.Instances {
+		pids = append(pids, i.PID)
+	}
 	return pids
 }
 
 func demoStarts(t *testing.T, f *fleet) {
 	file := f.file()
-	if len(file.Peers) != 3 || len(file.Agents) != 5 || file.Instances == nil || file.Admin.Token == "" || file.CA != "" {
+	if len(file.Peers) != 3 || len(file.Agents) != 5 || len(file.Instances) != 2 || file.Admin.Token == "" || file.CA != "" {
 		t.Errorf("dev.json: %+v", file)
 	}
 	info, err := os.Stat(filepath.Join(f.dir, dev.FileName))
@@ -90,6 +93,14 @@ func demoStarts(t *testing.T, f *fleet) {
 			}
 		}
 	}
+	for _, i := range file.Instances {
+		if held := names(t, filepath.Join(i.Dir, "current")); held != "connections.json webhooks.json" {
+			t.Errorf("%s holds %s", i.Node, held)
+		}
+	}
+	if held := names(t, filepath.Join(file.Agents[0].Dir, "current")); held != "routing security vpn" {
+		t.Errorf("%s holds %s", file.Agents[0].Node, held)
+	}
 	role := func(node string) string {
 		text, _ := os.ReadFile(filepath.Join(f.dir, node, "current", "vpn", "tunnels.json"))
 		var content struct{ Role string }
@@ -102,6 +113,20 @@ func demoStarts(t *testing.T, f *fleet) {
 	if r := f.must(0, "node", "list", "-o", "json"); !strings.Contains(r.stdout, `"site": "site-5"`) {
 		t.Error("edge-5 has no label site=site-5")
 	}
+}
+
+// names are the entries of a directory.
+func names(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Name())
+	}
+	return strings.Join(all, " ")
 }
 
 func editsArrive(t *testing.T, f *fleet) {
