@@ -157,7 +157,11 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 		{400, `{"error":"Reload ALREADY in progress"}`, ErrBusy, "is busy"},
 	}
 	for _, c := range cases {
-		tail, err := ask(t, Request{Method: "POST"}, 100*time.Millisecond, func(w http.ResponseWriter, _ *http.Request) {
+		timeout := patience
+		if errors.Is(c.err, ErrBusy) { // it is asked again until time is up
+			timeout = time.Second
+		}
+		tail, err := ask(t, Request{Method: "POST"}, timeout, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/elsewhere")
 			w.WriteHeader(c.status)
 			_, _ = w.Write([]byte(c.body))

@@ -67,7 +67,7 @@ func TestAFailureLeavesTheContentBefore(t *testing.T) {
 			status: 400, stage: "hook", code: "hook_failed", tail: "why", restored: true, loads: v1 + bad + v1},
 		{name: "health", rule: Rule{Reload: script(`cat current/a.json >> loads`), Health: script(`echo ill; ` + spoiled)},
 			status: 400, stage: "health", code: "unhealthy", tail: "ill", restored: true, loads: v1 + bad + v1},
-		{name: "time-out", rule: Rule{Timeout: 300 * time.Millisecond, Reload: script(`cat current/a.json >> loads; echo slow; grep -q bad current/a.json && sleep 600; true`)},
+		{name: "time-out", rule: Rule{Timeout: 3 * time.Second, Reload: script(`cat current/a.json >> loads; echo slow; grep -q bad current/a.json && sleep 600; true`)},
 			status: 400, stage: "hook", code: "hook_timeout", tail: "slow", restored: true, loads: v1 + bad + v1},
 		{name: "the file is changed by the reload", rule: Rule{Reload: script(`cat current/a.json >> loads; grep -q bad current/a.json && echo '{}' > current/a.json; true`)},
 			status: 500, stage: "write", code: "write_failed", restored: true, loads: v1 + bad + v1},
@@ -254,7 +254,7 @@ func TestReloadByHTTP(t *testing.T) {
 	if s.status != 400 || s.reply.Details.Code != "hook_failed" {
 		t.Errorf("%d %s", s.status, s.text)
 	}
-	r.Timeout = 300 * time.Millisecond
+	r.Timeout = 2 * time.Second
 	s = answers(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	if s.status != 503 || s.reply.Details.Code != "busy" || s.header.Get("Retry-After") == "" || !s.reply.Details.Restored {
 		t.Errorf("%d %s", s.status, s.text)

@@ -134,7 +134,7 @@ func TestAnAgentTakesADocumentAndIsVerified(t *testing.T) {
 }
 
 func TestWhatAnAgentAnswersIsUnderstood(t *testing.T) {
-	rule := &serve.Rule{Timeout: 500 * time.Millisecond}
+	rule := &serve.Rule{Timeout: 2 * time.Second}
 	p := agentWith(t, serve.Config{Accepts: []string{"webhooks", "settled"}, MaxBytes: 1000}, rule)
 	_, err := p.update("webhooks", `{"x":1}`)
 	must(t, err)
