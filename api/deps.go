@@ -83,8 +83,10 @@ type Deps struct {
 	Control  Control
 	Log      *slog.Logger // nil discards
 	// Seal encrypts what must not be in the replicated state in clear: tokens and
-	// keys of instances. Without it, nothing that holds a secret can be added.
+	// keys of instances. Without Seal and Digest none can be set.
 	Seal func(secret []byte) ([]byte, error)
+	// Digest is a hash under a key that is not in the state either.
+	Digest func(data []byte) ([]byte, error)
 	// Verifier asks instances what they hold; nil cannot.
 	Verifier Verifier
 	// Agents serves /agent/v1/connect, UI every path that is not the API's.

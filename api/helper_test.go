@@ -146,7 +146,8 @@ func newWorld(t testing.TB, change ...func(*Config, *Deps)) *world {
 	conf := Config{PasswordCost: cheap, Streams: StreamConfig{Coalesce: time.Millisecond}}
 	w.key = must(ca.NewSealKey())
 	seal := func(secret []byte) ([]byte, error) { return w.key.Seal("c-1", "instance", secret) }
-	deps := Deps{Store: w.store, Proposer: w.proposer, Control: w.control, Seal: seal, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	digest := func(data []byte) ([]byte, error) { return w.key.Digest("c-1", "instance", data), nil }
+	deps := Deps{Store: w.store, Proposer: w.proposer, Control: w.control, Seal: seal, Digest: digest, Log: slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
 	for _, f := range change {
 		f(&conf, &deps)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
@@ -250,6 +251,11 @@ func TestARepeatedWriteOfAnInstanceIsDoneOnce(t *testing.T) {
 		first := w.do(r)
 		before := commands
 		second := w.do(r)
+		other := r
+		other.body = strings.Replace(r.body, `:"s"`, `:"x"`, 1)
+		if other.body != r.body {
+			w.refused(422, "idempotency_mismatch", other)
+		}
 		if first.Code >= 300 || first.Code != second.Code || r.method != "POST" && commands != before {
 			t.Errorf("%s %s: %d %s, then %d %s, %d commands", r.method, r.path, first.Code, first.Body, second.Code, second.Body, commands-before)
 		}
@@ -283,6 +289,20 @@ func TestInstancesAreFound(t *testing.T) {
 	}
 	w.refused(400, "bad_request", request{method: "GET", path: hooks + "?q=status%3Dx"})
 	w.refused(409, "conflict", request{method: "PATCH", path: hooks + "/c", body: `{"url":"http://other"}`})
+}
+
+// The hash of a request is kept for a day, and is in backups: a token that a
+// person chose must not be guessed from it.
+func TestNoPlainHashOfATokenIsKept(t *testing.T) {
+	w := newWorld(t)
+	var kept []byte
+	w.proposer.set(func(p *single) { p.before = func(c fsm.Command) { kept = c.Once.Hash } })
+	r := request{method: "POST", path: hooks, body: `{"id":"a","url":"http://a","token":"s"}`, header: map[string]string{"Idempotency-Key": "k"}}
+	w.want(201, r)
+	plain := sha256.Sum256([]byte(r.method + "\x00" + r.path + "\x00" + r.body))
+	if len(kept) != 32 || bytes.Equal(kept, plain[:]) {
+		t.Errorf("kept %x", kept)
+	}
 }
 
 func TestNothingSecretIsTakenWithoutAKey(t *testing.T) {

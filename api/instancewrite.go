@@ -215,13 +215,17 @@ func invalid(pointer, format string, args ...any) *Error {
 	return e
 }
 
-// hideSecrets makes the hash that is kept of a request slow where it holds a
-// secret: one that a person chose could be guessed from it.
-func (s *Server) hideSecrets(c *call, holdsOne bool) error {
-	if !holdsOne {
+// hideSecrets puts the hash that is kept of a request under a key where it holds
+// a secret: one that a person chose could be guessed from a plain hash.
+func (s *Server) hideSecrets(c *call, holdsOne bool) (err error) {
+	if !holdsOne || c.once.Key == "" {
 		return nil
 	}
-	return s.hidePassword(c)
+	if s.deps.Digest == nil {
+		return ErrNotReady
+	}
+	c.once.Hash, err = s.deps.Digest(c.once.Hash)
+	return err
 }
 
 // sealToken checks and seals a token: nil stays nil, and "" becomes the empty

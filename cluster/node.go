@@ -297,6 +297,16 @@ func (n *Node) Open(name string, sealed []byte) ([]byte, error) {
 	return r.trust.unseal(name, sealed)
 }
 
+// Digest is a hash that only peers of this cluster can make: what it is made of
+// cannot be guessed from the replicated state.
+func (n *Node) Digest(name string, data []byte) ([]byte, error) {
+	r, err := n.running()
+	if err != nil {
+		return nil, err
+	}
+	return r.trust.digest(name, data)
+}
+
 // APICertificate is tls.Config.GetCertificate for the API port: the configured
 // certificate, or one of the cluster's authority, which is renewed without a
 // restart.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -205,12 +206,35 @@ func TestASinglePeerInitsRunsAndRestarts(t *testing.T) {
 	if err != nil || len(key) == 0 {
 		t.Fatal(err)
 	}
+	sealed, err := p.Seal("instance", []byte("token"))
+	if err != nil || bytes.Contains(sealed, []byte("token")) {
+		t.Fatalf("sealed as %q, %v", sealed, err)
+	}
+	if none, err := p.Seal("instance", nil); err != nil || len(none) != 0 {
+		t.Fatalf("nothing was sealed as %q, %v", none, err)
+	}
+	digest, err := p.Digest("instance", []byte("token"))
+	if err != nil || len(digest) != 32 {
+		t.Fatalf("digest %x, %v", digest, err)
+	}
 	var hash uint64
 	p.store.View(func(s *fsm.State) { hash = s.Hash() })
 	if err := p.Stop(within(t)); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := p.Seal("instance", []byte("token")); !errors.Is(err, ErrNotReady) {
+		t.Fatalf("a stopped peer seals: %v", err)
+	}
 	p = p.restart().ready()
+	if plain, err := p.Open("instance", sealed); err != nil || string(plain) != "token" {
+		t.Fatalf("opened as %q, %v", plain, err)
+	}
+	if _, err := p.Open("signing", sealed); err == nil {
+		t.Fatal("opened under another name")
+	}
+	if again, err := p.Digest("instance", []byte("token")); err != nil || !bytes.Equal(again, digest) {
+		t.Fatalf("another digest: %x, %v", again, err)
+	}
 	p.store.View(func(s *fsm.State) {
 		if s.User("ann") == nil || s.Hash() != hash {
 			t.Errorf("after the restart the state is another one: hash %x, was %x", s.Hash(), hash)

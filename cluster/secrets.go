@@ -61,6 +61,15 @@ func (t trust) unseal(name string, sealed []byte) ([]byte, error) {
 	return t.key.Open(id, name, sealed)
 }
 
+// digest is a keyed hash of something that must not be guessed from it.
+func (t trust) digest(name string, data []byte) ([]byte, error) {
+	id, err := t.clusterID()
+	if err != nil {
+		return nil, err
+	}
+	return t.key.Digest(id, name, data), nil
+}
+
 func (t trust) clusterID() (id string, err error) {
 	t.store.View(func(s *fsm.State) {
 		if c := s.Cluster(); c != nil {

@@ -1,6 +1,7 @@
 package ca
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -161,6 +162,26 @@ func TestAJoinTokenCarriesTheClusterAndHidesItsSecret(t *testing.T) {
 	for _, bad := range []string{"", "drover1.a.b.c", "drover2.a.b.c.d", "drover1.a..c.d", tok.Reveal() + ".x"} {
 		if _, err := ParseToken(bad); !errors.Is(err, ErrToken) {
 			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestADigestDependsOnKeyClusterNameAndData(t *testing.T) {
+	k, err := NewSealKey()
+	other, err2 := NewSealKey()
+	if err != nil || err2 != nil {
+		t.Fatal(err, err2)
+	}
+	base := k.Digest("one", "a", []byte("x"))
+	if !bytes.Equal(base, k.Digest("one", "a", []byte("x"))) {
+		t.Error("it is another one each time")
+	}
+	for name, d := range map[string][]byte{
+		"another key": other.Digest("one", "a", []byte("x")), "another cluster": k.Digest("two", "a", []byte("x")),
+		"another name": k.Digest("one", "b", []byte("x")), "other data": k.Digest("one", "a", []byte("y")),
+	} {
+		if bytes.Equal(d, base) {
+			t.Errorf("%s: the same digest", name)
 		}
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -52,6 +54,15 @@ func (k SealKey) Seal(cluster, name string, secret []byte) ([]byte, error) {
 		return nil, err
 	}
 	return aead.Seal(nil, nil, secret, binding(cluster, name)), nil
+}
+
+// Digest is a keyed hash (HMAC-SHA-256), bound like what is sealed: equal for
+// equal data, and worth nothing to whoever would guess at it without the key.
+func (k SealKey) Digest(cluster, name string, data []byte) []byte {
+	h := hmac.New(sha256.New, k.key[:])
+	h.Write([]byte("drover digest\x00" + cluster + "\x00" + name + "\x00"))
+	h.Write(data)
+	return h.Sum(nil)
 }
 
 // Open decrypts what Seal made.

@@ -152,7 +152,7 @@ func newServer(conf serverConfig, id string, log *slog.Logger) (*server, error) 
 	s.front, err = api.New(api.Config{TrustedProxies: proxies}, api.Deps{
 		Store: store, Proposer: proposer{s.node},
 		Control: &control{node: s.node, store: store, name: conf.Name, address: conf.Peer.Advertise},
-		Seal:    proposer{s.node}.seal, Verifier: verifier{s.delivery},
+		Seal:    proposer{s.node}.seal, Digest: proposer{s.node}.digest, Verifier: verifier{s.delivery},
 		Log: log, Agents: s.keys.gate(s.delivery.Handler()), UI: ui.Handler(), Ready: s.notReady,
 	})
 	if err != nil {

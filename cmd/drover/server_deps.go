@@ -102,6 +102,11 @@ func (p proposer) seal(secret []byte) ([]byte, error) {
 	return sealed, apiError(err)
 }
 
+func (p proposer) digest(data []byte) ([]byte, error) {
+	sum, err := p.node.Digest(sealedInstance, data)
+	return sum, apiError(err)
+}
+
 func (p proposer) open(sealed []byte) ([]byte, error) { return p.node.Open(sealedInstance, sealed) }
 
 // verifier gives package api the delivery to instances, in its own words.
