@@ -59,18 +59,11 @@ func BenchmarkAckGrowth(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				seq++
-				groups := make([]AckGroup, c.groups)
-				f.store.View(func(s *State) {
-					for i := range 1000 {
-						g := &groups[i%c.groups]
-						if g.Packed == nil {
-							m := s.Wanted(uint32(i))
-							g.Manifest, g.At, g.Versions = m.Sum, Position{1, index}, m.Versions.List
-						}
-						g.PackAck(uint32(i), uint64(i+1), seq)
-					}
-				})
-				entry, err := Encode(Command{Time: 1, Body: Reports{Peer: "p", Acks: groups}})
+				g := AckGroup{At: Position{1, index}, Wanted: true}
+				for i := range 1000 {
+					g.PackAck(uint32(i), uint64(i+1), seq)
+				}
+				entry, err := Encode(Command{Time: 1, Body: Reports{Peer: "p", Acks: []AckGroup{g}}})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -97,4 +90,47 @@ func BenchmarkNewDocument(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestConfirmationsInShortAreThoseOfWhatIsStillWanted(t *testing.T) {
+	f := newFleet(t)
+	f.must(RaiseFeature{Level: FeatureLevel})
+	both, one := f.enroll("both", "x", "1"), f.enroll("one")
+	f.put(numbered("a", 1))
+	f.put(withSelector(numbered("b", 1), "x=1"))
+	f.hello(both, 1, emptyManifest, 0)
+	f.hello(one, 2, emptyManifest, 0)
+	confirm := func(at Position, seq uint64) int {
+		g := AckGroup{At: at, Wanted: true}
+		g.PackAck(both, 1, seq)
+		g.PackAck(one, 2, seq)
+		g.PackAck(99, 3, seq) // was never there
+		return f.must(Reports{Peer: "p", Acks: []AckGroup{g}}).Outcome.Count
+	}
+	at := Position{1, uint64(len(f.log))}
+	if left := confirm(at, 2); left != 0 {
+		t.Fatalf("%d confirmations were left", left)
+	}
+	for ord, want := range map[uint32]int{both: 2, one: 1} {
+		f.expectStatus(ord, Acked)
+		if got := f.row(ord).Accepted; len(got.List) != want || got.Of("a") != 1 {
+			t.Errorf("node %d has accepted %+v", ord, got)
+		}
+	}
+	f.put(numbered("b", 2)) // "both" should hold something else now, "one" not
+	if left := confirm(at, 3); left != 1 {
+		t.Fatalf("%d confirmations were left, want 1", left)
+	}
+	if got := f.row(both); got.Session.Seq != 2 || got.Accepted.Of("b") != 1 {
+		t.Errorf("a confirmation of what is not wanted any more was taken: %+v", got)
+	}
+	if got := f.row(one).Session.Seq; got != 3 {
+		t.Errorf("the other one was not: %d", got)
+	}
+	f.store.View(func(s *State) {
+		sum := s.Wanted(both).Sum
+		if s.AsWanted(both, at, sum) || !s.AsWanted(both, s.Position(), sum) || s.AsWanted(both, s.Position(), Sum{}) || s.AsWanted(99, at, sum) {
+			t.Error("a peer is told wrongly what can be confirmed in short")
+		}
+	})
 }

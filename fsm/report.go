@@ -55,11 +55,36 @@ type Open struct {
 
 // AckGroup is the confirmations of one update by many nodes. Packed holds, per
 // node, three varints: its ordinal, its session and the number of its report.
+//
+// With Wanted it is the confirmations of all updates that were computed at one
+// position, by nodes that are still wanted to hold what theirs brought: their
+// manifests and versions are in the state, and Manifest and Versions are empty.
+// So an entry grows with the nodes, and not with their documents and groups.
+// What a node of it was wanted to hold may have changed before the entry is
+// applied. Its report is not taken then, the outcome counts it, and the peer
+// says it again in the other form.
 type AckGroup struct {
 	Manifest Sum          `cbor:"1,keyasint"`
 	At       Position     `cbor:"2,keyasint"`
 	Versions []DocVersion `cbor:"3,keyasint"`
 	Packed   []byte       `cbor:"4,keyasint"`
+	Wanted   bool         `cbor:"5,keyasint,omitempty"`
+}
+
+// featureWanted is the feature level from which on AckGroup.Wanted is known.
+const featureWanted = 2
+
+// AsWanted tells whether a node's confirmation of an update can go into an
+// AckGroup with Wanted: at is the position that the update was computed at, sum
+// the manifest that it brought.
+func (s *State) AsWanted(ord uint32, at Position, sum Sum) bool {
+	return s.cluster != nil && s.cluster.Feature >= featureWanted && s.stillWanted(ord, at) && s.Wanted(ord).Sum == sum
+}
+
+// stillWanted tells whether what a node is wanted to hold is what it was at a
+// position.
+func (s *State) stillWanted(ord uint32, at Position) bool {
+	return s.Row(ord) != nil && at.Epoch == s.Epoch() && s.Since(ord) <= at.Index
 }
 
 // PackAck adds a node to the group.
@@ -76,7 +101,7 @@ type report struct {
 	versions *Versions // nil where they are not known
 }
 
-func (s *State) applyReports(c Reports) error {
+func (s *State) applyReports(c Reports) (out Outcome, err error) {
 	for _, r := range c.Single {
 		var versions *Versions
 		if r.Versions != nil {
@@ -85,9 +110,11 @@ func (s *State) applyReports(c Reports) error {
 		s.applyReport(report{r, c.Peer, versions})
 	}
 	for i := range c.Acks {
-		if err := s.applyAcks(c.Peer, &c.Acks[i]); err != nil {
-			return err
+		left, err := s.applyAcks(c.Peer, &c.Acks[i])
+		if err != nil {
+			return out, err
 		}
+		out.Count += left
 	}
 	// Last: what a session said before it ended still counts.
 	for _, cl := range c.Closed {
@@ -96,7 +123,7 @@ func (s *State) applyReports(c Reports) error {
 	for _, u := range c.Unreachable {
 		s.applyUnreachable(c.Peer, u)
 	}
-	return nil
+	return out, nil
 }
 
 func (s *State) applyClosed(c Closed) {
@@ -111,27 +138,38 @@ func (s *State) applyClosed(c Closed) {
 	s.eventNode(c.Node)
 }
 
-func (s *State) applyAcks(peer string, g *AckGroup) error {
-	var versions *Versions
+// applyAcks takes the confirmations of a group, and counts those that it could
+// not take.
+func (s *State) applyAcks(peer string, g *AckGroup) (left int, err error) {
+	sum, versions := g.Manifest, (*Versions)(nil)
 	packed := g.Packed
 	for len(packed) > 0 {
 		var v [3]uint64
 		for i := range v {
 			n := 0
 			if v[i], n = binary.Uvarint(packed); n <= 0 {
-				return fmt.Errorf("%w: acknowledgements are damaged", ErrUnknownCommand)
+				return left, fmt.Errorf("%w: acknowledgements are damaged", ErrUnknownCommand)
 			}
 			packed = packed[n:]
 		}
 		ord := uint32(v[0])
-		if versions == nil && s.Row(ord) != nil {
-			versions = s.knownVersions(ord, g.Manifest, g.Versions)
+		switch {
+		case s.Row(ord) == nil:
+			continue // the node was removed
+		case g.Wanted && !s.stillWanted(ord, g.At):
+			left++
+			continue
+		case g.Wanted:
+			versions = s.Wanted(ord).Versions
+			sum = versions.Sum
+		case versions == nil:
+			versions = s.knownVersions(ord, sum, g.Versions)
 		}
 		s.applyReport(report{Report{
-			Node: ord, Session: v[1], Seq: v[2], Manifest: g.Manifest, At: g.At, Confirmed: true,
+			Node: ord, Session: v[1], Seq: v[2], Manifest: sum, At: g.At, Confirmed: true,
 		}, peer, versions})
 	}
-	return nil
+	return left, nil
 }
 
 // knownVersions are the versions that a peer sent and a node confirmed, shared

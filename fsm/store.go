@@ -255,7 +255,7 @@ func (s *State) dispatchFleet(c Command) (out Outcome, err error) {
 	case RetryNodes:
 		out, err = s.applyRetryNodes(b)
 	case Reports:
-		err = s.applyReports(b)
+		out, err = s.applyReports(b)
 	case EndPush:
 		err = s.applyEndPush(b)
 	case PutUser:

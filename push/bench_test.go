@@ -38,7 +38,7 @@ func newHerd(b *testing.B, size int) *herd {
 	sign := func(text string) string { return wire.Sign(key, text) }
 	h := &herd{b: b, peer: &onePeer{store: fsm.NewStore()}, foundry: newFoundry(sign)}
 	h.core = newCore("p1", 1, sign, rand.New(rand.NewPCG(1, 2)))
-	h.do(fsm.CreateCluster{ID: "c1", Name: "bench"})
+	h.do(fsm.CreateCluster{ID: "c1", Name: "bench", Feature: fsm.FeatureLevel})
 	h.do(fsm.PutPeer{Peer: fsm.Peer{ID: "p1", Name: "ctl-1"}})
 	h.do(fsm.CreateEnrollToken{Token: fsm.EnrollToken{ID: "t", Hash: []byte("h"), Uses: size, Expires: 1 << 60}})
 	for i := range size {
@@ -116,12 +116,17 @@ func (h *herd) hear() {
 // tell replicates all that is unsaid.
 func (h *herd) tell() {
 	for {
-		d, more := h.core.collect(gone{})
+		d, more := h.collect()
 		if !more {
 			return
 		}
 		h.apply(d)
 	}
+}
+
+func (h *herd) collect() (d said, more bool) {
+	h.peer.store.View(func(state *fsm.State) { d, more = h.core.collect(state.AsWanted, gone{}) })
+	return d, more
 }
 
 func (h *herd) apply(d said) {
@@ -161,7 +166,7 @@ func benchmarkStage(b *testing.B, size int, stage string) {
 		{"plan", func() { p = h.plan() }},
 		{"dispatch", func() { h.dispatch(p) }},
 		{"hear", h.hear},
-		{"collect", func() { d, _ = h.core.collect(gone{}) }},
+		{"collect", func() { d, _ = h.collect() }},
 		{"apply", func() { h.apply(d) }},
 		{"calm", func() { p = h.plan() }}, // looks at all again and finds nothing to do
 	}

@@ -45,22 +45,27 @@ const (
 	maxUnreachable = 256
 )
 
+// wantedNow is fsm.State.AsWanted, inside a View.
+type wantedNow func(ord uint32, at fsm.Position, sum fsm.Sum) bool
+
 // collect makes the next command out of everything that nodes have said, or
-// returns false. Confirmations of one update become one packed group.
-func (c *core) collect(gone gone) (said, bool) {
+// returns false. Confirmations by nodes that are still wanted to hold what they
+// confirm become one packed group for each position, the others one for each
+// update.
+func (c *core) collect(wanted wantedNow, gone gone) (said, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.unsaid) == 0 && len(gone.closed) == 0 && len(gone.unreachable) == 0 {
 		return said{}, false
 	}
 	out := said{fsm.Reports{Peer: c.peer, Closed: gone.closed, Unreachable: gone.unreachable}, make(map[*session]uint64, len(c.unsaid))}
-	groups := map[*offer]*fsm.AckGroup{}
+	groups := ackGroups{map[*offer]*fsm.AckGroup{}, map[fsm.Position]*fsm.AckGroup{}}
 	size := 0
 	for _, s := range c.inOrder() {
-		cost := s.size()
+		cost, short := s.size(), s.confirms() && wanted(s.ord, s.acked.at, s.acked.manifest)
 		if s.confirms() && len(s.pending) == 1 {
 			cost = packedAck
-			if groups[s.acked] == nil {
+			if !short && groups.offers[s.acked] == nil {
 				cost += versionsSize(s.acked.versions)
 			}
 		}
@@ -72,22 +77,45 @@ func (c *core) collect(gone gone) (said, bool) {
 		out.upTo[s] = s.seq
 		singles := s.pending
 		if s.confirms() {
-			g := groups[s.acked]
-			if g == nil {
-				g = &fsm.AckGroup{Manifest: s.acked.manifest, At: s.acked.at, Versions: s.acked.versions}
-				groups[s.acked] = g
-			}
 			last := len(s.pending) - 1
-			g.PackAck(s.ord, s.id, s.pending[last].Seq)
+			groups.of(s.acked, short).PackAck(s.ord, s.id, s.pending[last].Seq)
 			singles = s.pending[:last]
 		}
 		out.command.Single = append(out.command.Single, singles...)
 	}
-	for _, g := range groups {
-		out.command.Acks = append(out.command.Acks, *g)
-	}
-	slices.SortFunc(out.command.Acks, func(a, b fsm.AckGroup) int { return strings.Compare(string(a.Packed), string(b.Packed)) })
+	out.command.Acks = groups.list()
 	return out, true
+}
+
+// ackGroups are the packed confirmations of one command.
+type ackGroups struct {
+	offers map[*offer]*fsm.AckGroup
+	wanted map[fsm.Position]*fsm.AckGroup
+}
+
+func (a ackGroups) of(o *offer, short bool) *fsm.AckGroup {
+	if short {
+		if a.wanted[o.at] == nil {
+			a.wanted[o.at] = &fsm.AckGroup{At: o.at, Wanted: true}
+		}
+		return a.wanted[o.at]
+	}
+	if a.offers[o] == nil {
+		a.offers[o] = &fsm.AckGroup{Manifest: o.manifest, At: o.at, Versions: o.versions}
+	}
+	return a.offers[o]
+}
+
+func (a ackGroups) list() []fsm.AckGroup {
+	var out []fsm.AckGroup
+	for _, g := range a.offers {
+		out = append(out, *g)
+	}
+	for _, g := range a.wanted {
+		out = append(out, *g)
+	}
+	slices.SortFunc(out, func(a, b fsm.AckGroup) int { return strings.Compare(string(a.Packed), string(b.Packed)) })
+	return out
 }
 
 func (c *core) inOrder() []*session {
@@ -108,6 +136,16 @@ func (s *session) confirms() bool {
 	r := &s.pending[len(s.pending)-1]
 	return r.Open == nil && r.Tried == nil && r.Observed == nil && r.Drifted == nil && r.Confirmed && r.Versions != nil &&
 		r.At == s.acked.at && r.Manifest == s.acked.manifest
+}
+
+// done notes what became of a command that is in the log. What the state did not
+// take is said again: see fsm.AckGroup.
+func (c *core) done(d said, outcome fsm.Outcome) {
+	if outcome.Count > 0 {
+		c.failed(d)
+		return
+	}
+	c.committed(d)
 }
 
 // committed notes that the log has taken a command.

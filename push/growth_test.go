@@ -90,7 +90,7 @@ func (h *herd) stages(name string) {
 	h.hear()
 	for more := true; more; {
 		var d said
-		measure("collect", func() { d, more = h.core.collect(gone{}) })
+		measure("collect", func() { d, more = h.collect() })
 		if more {
 			measure("apply", func() { h.apply(d) })
 		}

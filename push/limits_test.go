@@ -40,11 +40,14 @@ func (c *core) enter(t *testing.T, ord uint32, h wire.Hello) (*session, *lane) {
 	return s, l
 }
 
+// inFull is a state that wants something else by now.
+func inFull(uint32, fsm.Position, fsm.Sum) bool { return false }
+
 // drain brings all that was said into entries of a log, and returns them.
 func (c *core) drain(t *testing.T) (out []fsm.Reports) {
 	t.Helper()
 	for {
-		d, more := c.collect(gone{})
+		d, more := c.collect(inFull, gone{})
 		if !more {
 			return out
 		}
@@ -153,7 +156,7 @@ func TestAnErrorOutlivesItsSession(t *testing.T) {
 	for what, end := range map[string]func(t *testing.T, c *core, s *session){
 		"the connection ends":     func(_ *testing.T, c *core, s *session) { c.ended(s) },
 		"another one takes over":  func(t *testing.T, c *core, _ *session) { c.enter(t, 0, wire.Hello{Connection: 2}) },
-		"and the proposal failed": func(_ *testing.T, c *core, s *session) { c.ended(s); d, _ := c.collect(gone{}); c.failed(d) },
+		"and the proposal failed": func(_ *testing.T, c *core, s *session) { c.ended(s); d, _ := c.collect(inFull, gone{}); c.failed(d) },
 	} {
 		t.Run(what, func(t *testing.T) {
 			c := testCore()

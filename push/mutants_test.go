@@ -16,6 +16,8 @@ type mutant struct{ rule, file, line, without string }
 var mutants = []mutant{
 	{"a lower connection number opens no session", "fsm/report.go",
 		"} else if r.Open.Connection <= old.Connection {", "} else if false {"},
+	{"a confirmation in short counts for what was wanted when its update was made", "fsm/report.go",
+		"case g.Wanted && !s.stillWanted(ord, g.At):", "case false:"},
 	{"an older report of a session is dropped", "fsm/report.go",
 		"row.Session.ID != r.Session || r.Seq <= row.Session.Seq", "row.Session.ID != r.Session"},
 	{"an error of an update that is not wanted any more means nothing", "fsm/report.go",

@@ -29,6 +29,7 @@ func (c *simConn) checkSend(f *frame) {
 
 // nodeView is what the rules compare before and after a command.
 type nodeView struct {
+	reported fsm.Sum
 	session  fsm.Session
 	accepted *fsm.Versions
 	desired  []string
@@ -40,7 +41,7 @@ func (w *world) fleetView() map[string]nodeView {
 	w.reference.View(func(s *fsm.State) {
 		for n := range s.Nodes {
 			row := s.Row(n.Ordinal)
-			v := nodeView{session: row.Session, accepted: row.Accepted, fallen: s.FellBack(n.Ordinal)}
+			v := nodeView{session: row.Session, reported: row.Reported, accepted: row.Accepted, fallen: s.FellBack(n.Ordinal)}
 			for _, e := range s.Desired(n.Ordinal).Entries {
 				v.desired = append(v.desired, e.Document)
 			}
@@ -60,6 +61,9 @@ func (w *world) checkStep(before map[string]nodeView, res fsm.Result) {
 		if now.session.ID == was.session.ID && now.session.Seq < was.session.Seq {
 			w.violated("session: an older report was taken")
 		}
+		if now.reported != was.reported && !w.nodeOf(id).held(now.reported, 0) {
+			w.violated("reported: what the node has never held")
+		}
 		for _, doc := range now.desired {
 			if !slices.Contains(was.desired, doc) && now.accepted.Of(doc) != 0 {
 				w.violated("accepted: of a document that had left the node")
@@ -71,6 +75,15 @@ func (w *world) checkStep(before map[string]nodeView, res fsm.Result) {
 			}
 		}
 	}
+}
+
+func (w *world) nodeOf(id string) *simNode {
+	for _, n := range w.nodes {
+		if n.id == id {
+			return n
+		}
+	}
+	return nil
 }
 
 // checkUpdate is asked whenever a node takes an update: was this ever wanted,

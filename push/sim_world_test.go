@@ -86,6 +86,8 @@ type proposal struct {
 	at     int // place in the log, 0 while it has none
 	lost   bool
 	denied bool // committed, but the peer is told that it is not known
+	// outcome is what the peer's own state made of it.
+	outcome fsm.Outcome
 }
 
 // simConn is both ends of a connection. What is queued when an end closes may
@@ -127,7 +129,7 @@ func newWorld(seed uint64, s story) *world {
 	w := &world{rand: rand.New(rand.NewPCG(seed, 1)), story: s, faults: true}
 	w.found = map[string]int{}
 	w.simLog = simLog{[][]byte{nil}, fsm.NewStore(), []map[string]wanting{nil}, []int{0}, nil}
-	w.append(fsm.Command{Body: fsm.CreateCluster{ID: "sim", Name: "sim"}})
+	w.append(fsm.Command{Body: fsm.CreateCluster{ID: "sim", Name: "sim", Feature: 1 + seed%fsm.FeatureLevel}})
 	w.append(fsm.Command{Body: fsm.CreateEnrollToken{Token: fsm.EnrollToken{ID: "t", Hash: []byte("h"), Uses: 9, Expires: 1 << 60}}})
 	settings := *fsm.DefaultSettings()
 	settings.Attempts = 3
@@ -324,7 +326,10 @@ func (p *simPeer) crash() {
 func (p *simPeer) replay(n int) {
 	for ; n > 0 && p.applied < len(p.world.entries)-1; n-- {
 		p.applied++
-		p.store.Apply(uint64(p.applied), 1, p.world.entries[p.applied])
+		res := p.store.Apply(uint64(p.applied), 1, p.world.entries[p.applied])
+		if pr := p.proposal; pr != nil && pr.at == p.applied {
+			pr.outcome = res.Outcome
+		}
 	}
 	if pr := p.proposal; pr != nil && (pr.lost || pr.at > 0 && pr.at <= p.applied) {
 		p.proposal = nil
@@ -332,7 +337,7 @@ func (p *simPeer) replay(n int) {
 			p.core.failed(pr.said)
 			p.closed = append(p.closed, pr.said.command.Closed...)
 		} else {
-			p.core.committed(pr.said)
+			p.core.done(pr.said, pr.outcome)
 		}
 	}
 }
@@ -361,7 +366,9 @@ func (p *simPeer) propose() {
 	if p.proposal != nil {
 		return
 	}
-	d, some := p.core.collect(gone{closed: p.closed})
+	var d said
+	var some bool
+	p.store.View(func(s *fsm.State) { d, some = p.core.collect(s.AsWanted, gone{closed: p.closed}) })
 	if !some {
 		return
 	}

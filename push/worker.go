@@ -81,11 +81,12 @@ func (s *Server) collectLoop(ctx context.Context) error {
 		}
 		s.settle(ctx)
 		for {
-			d, more := s.core.collect(s.takeGone())
+			d, more := s.collect()
 			if !more {
 				break
 			}
-			if _, err := s.deps.Cluster.Propose(ctx, fsm.Command{Body: d.command}); err != nil {
+			res, err := s.deps.Cluster.Propose(ctx, fsm.Command{Body: d.command})
+			if err != nil {
 				s.mu.Lock()
 				s.gone.add(gone{d.command.Closed, d.command.Unreachable})
 				s.mu.Unlock()
@@ -102,10 +103,16 @@ func (s *Server) collectLoop(ctx context.Context) error {
 				pause(ctx, retryAfter)
 				continue
 			}
-			s.core.committed(d)
+			s.core.done(d, res.Outcome)
 			s.kick(s.kicked)
 		}
 	}
+}
+
+func (s *Server) collect() (d said, more bool) {
+	gone := s.takeGone()
+	s.deps.Store.View(func(state *fsm.State) { d, more = s.core.collect(state.AsWanted, gone) })
+	return d, more
 }
 
 // settle waits while confirmations keep coming.
