@@ -23,7 +23,7 @@ const (
 )
 
 // smallWrite is the size up to which a frame fits a socket's buffer, so that
-// one of the few shared writers may write it.
+// one of the few shared writers may write it although it would wait for room.
 const smallWrite = 8 << 10
 
 // maxQueue is the number of frames that wait for one agent: an honest one has an
@@ -86,15 +86,51 @@ func (c *conn) put(o outgoing) {
 	c.closing = o.last
 	if !c.writing {
 		c.writing = true
-		c.writers.borrow(c, len(o.data) > smallWrite)
+		c.writers.borrow(c, len(o.data) > smallWrite && !c.ws.Direct())
 	}
 }
 
 // flush writes the queue until it is empty.
 func (c *conn) flush() { c.flushUpTo(math.MaxInt) }
 
-// flushSmall does the same for a shared writer: a frame that may take long gets
-// a goroutine of its own.
+// flushNow does the same for a shared writer, as far as it need not wait: what
+// does not fit the socket's buffer gets a goroutine of its own.
+func (c *conn) flushNow(w *socket.Writer) {
+	for {
+		c.mu.Lock()
+		if len(c.queue) == 0 {
+			c.queue, c.writing = nil, false
+			c.mu.Unlock()
+			return
+		}
+		next := c.queue[0]
+		c.mu.Unlock()
+		left, err := c.ws.Send(w, next.data)
+		if err == nil && len(left) == 0 && next.last {
+			err = errClosed
+		}
+		if err != nil {
+			c.shut()
+			return
+		}
+		c.mu.Lock()
+		switch {
+		case len(c.queue) == 0: // it was shut meanwhile
+		case len(left) > 0:
+			c.queue[0].data = left
+		default:
+			c.queue = c.queue[1:]
+		}
+		c.mu.Unlock()
+		if len(left) > 0 {
+			c.writers.group.Go(c.flush)
+			return
+		}
+	}
+}
+
+// flushSmall does the same where TLS does not let it write a part: it waits, and
+// a frame that may take long gets a goroutine of its own.
 func (c *conn) flushSmall() { c.flushUpTo(smallWrite) }
 
 func (c *conn) flushUpTo(limit int) {
@@ -152,9 +188,9 @@ func (c *conn) silent(now time.Time) bool {
 	return now.Unix()-c.heard.Load() > int64(silence/time.Second)
 }
 
-// writers are the few goroutines that write for thousands of connections. A
-// frame that may not fit a socket's buffer gets a goroutine of its own, and a
-// writer that hangs all the same is replaced, so that a slow agent never slows
+// writers are the few goroutines that write for thousands of connections. What
+// does not fit a socket's buffer gets a goroutine of its own, and a writer that
+// hangs all the same, in TLS, is replaced, so that a slow agent never slows
 // another.
 type writers struct {
 	work  chan *conn
@@ -183,14 +219,21 @@ func (w *writers) start(n int, stop <-chan struct{}) {
 
 // run writes until stop is closed, or until it has been replaced.
 func (w *writers) run(stop <-chan struct{}) {
+	out := socket.NewWriter()
+	replaced := make(chan struct{})
+	watch := time.AfterFunc(time.Hour, func() {
+		w.start(1, stop)
+		close(replaced)
+	})
+	watch.Stop()
 	for {
 		select {
 		case c := <-w.work:
-			replaced := make(chan struct{})
-			watch := time.AfterFunc(stuckAfter, func() {
-				w.start(1, stop)
-				close(replaced)
-			})
+			if c.ws.Direct() {
+				c.flushNow(out)
+				continue
+			}
+			watch.Reset(stuckAfter)
 			c.flushSmall()
 			if !watch.Stop() {
 				<-replaced

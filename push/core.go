@@ -53,8 +53,7 @@ func (c *core) admit(l link, ord uint32, nonce string, h wire.Hello) (*session, 
 	h.Facts = boundedFacts(h.Facts)
 	h.Process, h.AgentVersion = cut(h.Process, maxWord), cut(h.AgentVersion, maxWord)
 	s := &session{link: l, id: c.nextID, ord: ord, node: h.Node, nonce: nonce}
-	// The rest of a hello is long, and needed once.
-	s.hello = wire.Hello{Process: h.Process, Connection: h.Connection, Nonce: h.Nonce}
+	s.hello = hello{process: h.Process, connection: h.Connection, nonce: h.Nonce}
 	s.last = held{manifest: manifest, at: fsm.Position{Epoch: h.Epoch, Index: h.Index}, confirmed: true}
 	c.begin(s, fsm.Report{Open: s.open(h.AgentVersion, h.Facts)})
 	return s, nil
@@ -175,34 +174,45 @@ func (c *core) markPush(p *fsm.Push) {
 // hear takes one message of a node. It returns false for a message that an
 // agent has no business to send.
 func (c *core) hear(s *session, m wire.Message) bool {
+	ok, _ := c.listen(s, m)
+	return ok
+}
+
+// listen is hear. look tells whether the plan now has something to look at.
+func (c *core) listen(s *session, m wire.Message) (ok, look bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.sessions[s.id] != s {
-		return true // it ended while the message was read
+		return true, false // it ended while the message was read
 	}
-	var ok bool
+	look = true
 	switch m := m.(type) {
 	case wire.Ack:
-		ok = c.hearAck(s, m)
+		ok, look = c.hearAck(s, m)
 	case wire.Error:
 		ok = c.hearError(s, m)
 	case wire.Status:
 		ok = c.hearStatus(s, m)
 	case wire.Fault:
-		return true // logged by the caller
+		return true, false // logged by the caller
 	}
 	if ok {
 		c.unsaid[s] = struct{}{}
+	}
+	if ok && look {
 		c.mark(s)
 	}
-	return ok
+	return ok, ok && look
 }
 
-func (c *core) hearAck(s *session, m wire.Ack) bool {
+// hearAck need not make the plan look where a node holds what it was sent, and
+// nothing has moved since: thousands say so at once.
+func (c *core) hearAck(s *session, m wire.Ack) (ok, look bool) {
 	manifest, err := document.ParseChecksum(m.Manifest)
 	if err != nil {
-		return false
+		return false, false
 	}
+	look = true
 	f := s.inflight
 	s.last = held{manifest: manifest, at: s.last.at, confirmed: m.Confirmed}
 	var r fsm.Report
@@ -212,10 +222,11 @@ func (c *core) hearAck(s *session, m wire.Ack) bool {
 		if f.manifest == manifest {
 			r.Versions = f.versions
 			s.acked = f
+			look = s.welcome.behind || !m.Confirmed
 		}
 	}
 	s.report(r)
-	return true
+	return true, look
 }
 
 // reasonSync marks the status of an instance that is to be pushed everything

@@ -26,7 +26,7 @@ func (c *core) admitInstance(l link, h instanceHello) *session {
 	s := &session{
 		link: l, id: c.nextID, ord: h.node.Ordinal, node: h.node.ID,
 		called: called{instance: true, observed: h.observed}, welcome: delivery{listed: true},
-		hello: wire.Hello{Process: strconv.FormatUint(c.run(), 36), Connection: h.connection},
+		hello: hello{process: strconv.FormatUint(c.run(), 36), connection: h.connection},
 		last:  held{manifest: haveSum(h.have), at: h.at, confirmed: true, targets: h.have},
 	}
 	c.begin(s, fsm.Report{Open: s.open("", boundedFacts(h.facts))})
@@ -57,5 +57,5 @@ func (c *core) hearInstance(s *session, seen *fsm.Observed, m wire.Message) {
 func (c *core) wait(s *session, until time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s.retry.notUntil = until
+	s.retry.notUntil = instantOf(until)
 }

@@ -179,7 +179,7 @@ func (c *core) offer(wishes []wish, made *frame) {
 		if c.sessions[s.id] != s || s.seq != w.seq {
 			continue // it has spoken since, and is marked for the next plan
 		}
-		s.inflight = made.offer
+		s.inflight, s.welcome.behind = made.offer, false
 		s.send(made)
 	}
 }

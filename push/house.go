@@ -167,7 +167,7 @@ func (c *core) shed(keep int, peers []string, now time.Time) {
 	defer c.mu.Unlock()
 	over := len(c.sessions) - c.instances - keep
 	for _, s := range c.sessions {
-		if now.Sub(s.welcome.sentAway) < shedPatience {
+		if instantOf(now)-s.welcome.sentAway < instant(shedPatience) {
 			over--
 		}
 	}
@@ -176,8 +176,8 @@ func (c *core) shed(keep int, peers []string, now time.Time) {
 		if left <= 0 {
 			return
 		}
-		if !s.instance && s.inflight == nil && now.Sub(s.welcome.sentAway) >= shedPatience {
-			s.welcome.sentAway = now
+		if !s.instance && s.inflight == nil && instantOf(now)-s.welcome.sentAway >= instant(shedPatience) {
+			s.welcome.sentAway = instantOf(now)
 			s.tell(wire.Goaway{Reason: wire.GoawayRebalance, Peers: peers})
 			left--
 		}

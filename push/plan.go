@@ -118,7 +118,7 @@ func (c *core) keeps(state *fsm.State, s *session) bool {
 		}
 		return true
 	}
-	if row.Session.Connection >= s.hello.Connection {
+	if row.Session.Connection >= s.hello.connection {
 		s.tell(wire.Goaway{Reason: wire.GoawayDuplicate, Connection: row.Session.Connection})
 		c.drop(s, wire.CloseSuperseded, "another connection of this node took over")
 		return false
@@ -155,7 +155,7 @@ func (c *core) greet(state *fsm.State, s *session, at conditions) {
 	if p := state.Peer(c.peer); p != nil {
 		name = p.Name
 	}
-	text := wire.WelcomeText(state.Cluster().ID, s.node, s.nonce, s.hello.Nonce, audience.String())
+	text := wire.WelcomeText(state.Cluster().ID, s.node, s.nonce, s.hello.nonce, audience.String())
 	s.tell(wire.Welcome{
 		Peer: name, Peers: at.peers, Quorum: at.quorum, HeartbeatS: int(heartbeat / time.Second),
 		Audience: audience.String(), Signature: c.sign(text),
@@ -202,7 +202,11 @@ func (c *core) wants(state *fsm.State, s *session, at conditions, p *plan) (grou
 		c.mark(s) // for when there is one again
 		return none, false
 	}
-	if s.inflight != nil || s.welcome.asked || !s.last.confirmed {
+	if s.inflight != nil {
+		s.welcome.behind = true
+		return none, false
+	}
+	if s.welcome.asked || !s.last.confirmed {
 		return none, false
 	}
 	if state.Position().Less(s.last.at) {
@@ -267,16 +271,13 @@ func (c *core) due(s *session, since uint64, attempts int, now time.Time, p *pla
 	if s.retry.since != since || s.retry.attempts != attempts {
 		ceiling := min(retryCap, retryBase<<min(attempts-1, 20))
 		s.retry.since, s.retry.attempts = since, attempts
-		s.retry.at = now.Add(time.Duration(c.rand.Int64N(int64(ceiling))))
-		if s.retry.at.Before(s.retry.notUntil) {
-			s.retry.at = s.retry.notUntil
-		}
+		s.retry.at = max(instantOf(now)+instant(c.rand.Int64N(int64(ceiling))), s.retry.notUntil)
 	}
-	if !s.retry.at.After(now) {
+	if s.retry.at <= instantOf(now) {
 		return true
 	}
-	if p.next.IsZero() || s.retry.at.Before(p.next) {
-		p.next = s.retry.at
+	if at := s.retry.at.time(); p.next.IsZero() || at.Before(p.next) {
+		p.next = at
 	}
 	c.mark(s)
 	return false

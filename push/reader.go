@@ -99,16 +99,22 @@ func (r *reader) hear(op socket.Op, data []byte) error {
 // take decodes a message and tells the rules what it says.
 func (s *Server) take(c *conn, data []byte) error {
 	m, err := wire.Decode(data)
+	var ok, look bool
+	if err == nil {
+		ok, look = s.core.listen(c.session, m)
+	}
 	switch {
 	case errors.Is(err, wire.ErrUnknownType):
 		c.tell(wire.Fault{Code: "unknown_type", Message: err.Error()})
 	case err != nil:
 		c.close(wire.CloseProtocol, "a frame could not be read")
 		return errClosed
-	case !s.core.hear(c.session, m):
+	case !ok:
 		c.tell(wire.Fault{Code: "unexpected", Message: "this message makes no sense here: " + m.Kind()})
 	default:
-		s.kick(s.kicked)
+		if look {
+			s.kick(s.kicked)
+		}
 		s.kick(s.heard)
 	}
 	return nil

@@ -61,7 +61,7 @@ func (s *Server) serve(c *conn, protocol string) {
 		s.serving.Done()
 		return
 	}
-	s.deps.Log.Debug("agent connected", "node", session.node, "address", address{c.ws}, "connection", session.hello.Connection)
+	s.deps.Log.Debug("agent connected", "node", session.node, "address", address{c.ws}, "connection", session.hello.connection)
 	c.session = session
 	if err := s.poller.Add(c.ws, c); err != nil {
 		s.end(c, err)

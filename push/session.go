@@ -25,7 +25,7 @@ type session struct {
 	id    uint64 // unique for ever: the peer's run and a counter
 	ord   uint32
 	node  string
-	hello wire.Hello
+	hello hello
 	nonce string // the challenge that hello answered
 	last  held
 	seq   uint64 // of the last report, hello being 1
@@ -39,6 +39,26 @@ type session struct {
 	called
 	dirty bool
 }
+
+// hello is what is needed again of what the node began with. The rest is long,
+// and in the state.
+type hello struct {
+	process    string
+	connection uint64
+	nonce      string
+}
+
+// instant is a time in Unix nanoseconds, zero for none: a third of a time.Time.
+type instant int64
+
+func instantOf(t time.Time) instant {
+	if t.IsZero() {
+		return 0
+	}
+	return instant(t.UnixNano())
+}
+
+func (m instant) time() time.Time { return time.Unix(0, int64(m)) }
 
 // called is what a session with an instance has beside that of an agent.
 type called struct {
@@ -58,21 +78,22 @@ type held struct {
 type delivery struct {
 	audience fsm.Sum
 	done     bool
-	opened   bool      // the state has shown this session
-	full     bool      // send all contents: a base did not match
-	asked    bool      // a status was asked for and has not come
-	resynced uint64    // the Row.Resync that was asked for
-	listed   bool      // it has just listed what it holds: look for drift
-	sentAway time.Time // when it was asked to go to another peer
+	opened   bool    // the state has shown this session
+	full     bool    // send all contents: a base did not match
+	asked    bool    // a status was asked for and has not come
+	behind   bool    // the plan has looked while an update was in flight
+	listed   bool    // it has just listed what it holds: look for drift
+	resynced uint64  // the Row.Resync that was asked for
+	sentAway instant // when it was asked to go to another peer
 }
 
 // retry is when a failed update may be sent again.
 type retry struct {
 	since    uint64
 	attempts int
-	at       time.Time
-	notUntil time.Time // what the node itself asked for
-	errorSeq uint64    // of the last error: nothing is sent until the state holds it
+	at       instant
+	notUntil instant // what the node itself asked for
+	errorSeq uint64  // of the last error: nothing is sent until the state holds it
 }
 
 // maxPending bounds what one session keeps for the log. A node is sent nothing
@@ -154,7 +175,7 @@ func problemSize(p fsm.Problem) int {
 // open is the report that begins the session, or tells it again.
 func (s *session) open(version string, facts map[string]string) *fsm.Open {
 	return &fsm.Open{
-		Connection: s.hello.Connection, Process: s.hello.Process, AgentVersion: version, Facts: facts,
+		Connection: s.hello.connection, Process: s.hello.process, AgentVersion: version, Facts: facts,
 	}
 }
 

@@ -113,7 +113,7 @@ func (c *simConn) send(f *frame) {
 }
 
 func (c *simConn) tell(m wire.Message) {
-	if g, ok := m.(wire.Goaway); ok && g.Connection < c.session.hello.Connection {
+	if g, ok := m.(wire.Goaway); ok && g.Connection < c.session.hello.connection {
 		c.peer.world.violated("goaway: it does not tell the highest connection number")
 	}
 	data, err := wire.Encode(m)

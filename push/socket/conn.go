@@ -13,16 +13,42 @@ import (
 
 // Conn is one WebSocket, the server's end.
 type Conn struct {
-	net.Conn        // frames are written to it; it is the tls.Conn where there is one
-	tcp      *tcp   // beneath
-	limit    int    // bytes of a message
-	rest     []byte // of a frame that is not whole yet
-	message  []byte // parts of a message that is not whole yet
-	parts    bool   // there are such
-	begun    bool   // what the handshake left was taken
-	deaf     bool   // what comes means nothing any more
-	owned    atomic.Int32
+	net.Conn      // frames are written to it; it is the tls.Conn where there is one
+	tcp      *tcp // beneath
+	partial  *partial
+	limit    uint32 // bytes of a message
 	slot     uint32 // in the Poller
+	owned    atomic.Int32
+	begun    bool // what the handshake left was taken
+	deaf     bool // what comes means nothing any more
+}
+
+// partial is what has come of frames and messages that are not whole yet. Most
+// connections have nothing of that kind.
+type partial struct {
+	rest    []byte // of a frame
+	message []byte // parts of a message
+	parts   bool   // there are such
+}
+
+func (c *Conn) rest() []byte {
+	if c.partial == nil {
+		return nil
+	}
+	return c.partial.rest
+}
+
+// leave keeps the beginning of a frame for what comes next.
+func (c *Conn) leave(rest []byte) {
+	switch {
+	case len(rest) > 0 && c.partial == nil:
+		c.partial = &partial{rest: rest}
+	case c.partial == nil:
+	case len(rest) == 0 && !c.partial.parts:
+		c.partial = nil
+	default:
+		c.partial.rest = rest
+	}
 }
 
 // New takes over a connection whose handshake is done and of which nothing was
@@ -35,18 +61,18 @@ func New(c net.Conn, limit int) (*Conn, error) {
 	}
 	switch t := beneath.(type) {
 	case *tcp:
-		return &Conn{Conn: c, tcp: t, limit: limit}, nil
+		return &Conn{Conn: c, tcp: t, limit: uint32(limit)}, nil
 	case *net.TCPConn:
 		if beneath == c {
 			made, err := newTCP(t)
-			return &Conn{Conn: made, tcp: made, limit: limit}, err
+			return &Conn{Conn: made, tcp: made, limit: uint32(limit)}, err
 		}
 	}
 	return nil, fmt.Errorf("%T over %T cannot be waited for: listen with socket.Listen", c, beneath)
 }
 
 // SetLimit changes the size that a message may have, in bytes.
-func (c *Conn) SetLimit(limit int) { c.limit = limit }
+func (c *Conn) SetLimit(limit int) { c.limit = uint32(limit) }
 
 // Take is told of every message and control frame. The data is gone when it
 // returns. After an error of it nothing is taken any more, and only the end of
@@ -107,14 +133,14 @@ func (r *Reader) once(fd uintptr) bool {
 // false when there is no more for now. An *Error, and one of take, come once;
 // any other error is the end of the connection.
 func (c *Conn) Receive(r *Reader, take Take) (more bool, err error) {
-	if len(c.rest) > 0 && !c.begun { // of the handshake
+	if len(c.rest()) > 0 && !c.begun { // of the handshake
 		c.begun = true
 		if err := c.feed(nil, take); err != nil {
 			return false, err
 		}
 	}
 	c.begun = true
-	plain := c.Conn == net.Conn(c.tcp)
+	plain := c.Direct()
 	if !plain {
 		r.n, r.err = c.Read(r.buf)
 	} else if err := c.tcp.raw.Read(r.try); err != nil {
@@ -131,23 +157,55 @@ func (c *Conn) Receive(r *Reader, take Take) (more bool, err error) {
 	return r.n == len(r.buf) || !plain, c.feed(r.buf[:r.n], take)
 }
 
+// Writer is what one needs who writes to many connections, one after the other.
+type Writer struct {
+	data []byte
+	n    int
+	err  error
+	try  func(fd uintptr) bool
+}
+
+// NewWriter makes a Writer.
+func NewWriter() *Writer {
+	w := &Writer{}
+	w.try = func(fd uintptr) bool {
+		w.n, w.err = writeOnce(fd, w.data)
+		return true
+	}
+	return w
+}
+
+// Direct tells whether Send can be used: there is no TLS.
+func (c *Conn) Direct() bool { return c.Conn == net.Conn(c.tcp) }
+
+// Send writes as much as the socket takes without waiting, and returns what is
+// left.
+func (c *Conn) Send(w *Writer, data []byte) (left []byte, err error) {
+	w.data = data
+	if err := c.tcp.raw.Write(w.try); err != nil {
+		return data, err
+	}
+	w.data = nil
+	return data[w.n:], w.err
+}
+
 // feed takes frames apart, and keeps what is left of the last.
 func (c *Conn) feed(data []byte, take Take) (err error) {
 	if c.deaf {
 		return nil
 	}
 	defer func() {
-		if err != nil {
-			c.deaf, c.rest, c.message = !errors.Is(err, errEnough), keep(c.rest, 0), nil
+		if err != nil && !errors.Is(err, errEnough) {
+			c.deaf, c.partial = true, nil
 		}
 	}()
-	own := len(c.rest) > 0
+	own := len(c.rest()) > 0
 	if own {
-		data = append(c.rest, data...)
-		c.rest = nil
+		data = append(c.rest(), data...)
+		c.partial.rest = nil
 	}
 	for {
-		h, whole, err := parseHeader(data, c.limit-len(c.message))
+		h, whole, err := parseHeader(data, c.left())
 		if err != nil {
 			return err
 		}
@@ -155,7 +213,7 @@ func (c *Conn) feed(data []byte, take Take) (err error) {
 			if !own {
 				data = keep(data, h.size)
 			}
-			c.rest = data
+			c.leave(data)
 			return nil
 		}
 		own = false
@@ -163,10 +221,18 @@ func (c *Conn) feed(data []byte, take Take) (err error) {
 		unmask(body, h.mask)
 		data = data[h.size:]
 		if err := c.deliver(h, body, take); err != nil {
-			c.rest = keep(data, 0)
+			c.leave(keep(data, 0))
 			return err
 		}
 	}
+}
+
+// left is how many bytes the message may still have.
+func (c *Conn) left() int {
+	if c.partial == nil {
+		return int(c.limit)
+	}
+	return int(c.limit) - len(c.partial.message)
 }
 
 // room is what a frame that has begun gets at once. Who announces much shall
@@ -186,18 +252,24 @@ func (c *Conn) deliver(h header, body []byte, take Take) error {
 	if h.op >= Close {
 		return take(h.op, body)
 	}
-	if (h.op == more) != c.parts {
+	p := c.partial
+	begun := p != nil && p.parts
+	if (h.op == more) != begun {
 		return broken("the parts of two messages are mixed")
 	}
-	if !c.parts && h.last {
+	if !begun && h.last {
 		return take(Text, body)
 	}
-	c.message, c.parts = append(c.message, body...), !h.last
+	if p == nil {
+		p = &partial{}
+		c.partial = p
+	}
+	p.message, p.parts = append(p.message, body...), !h.last
 	if !h.last {
 		return nil
 	}
-	whole := c.message
-	c.message = nil
+	whole := p.message
+	c.partial = nil
 	return take(Text, whole)
 }
 

@@ -111,8 +111,8 @@ func TestFramesMayComeInAnyPieces(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%d messages, not %d, or other ones", len(got), len(want))
 		}
-		if c.rest != nil || c.message != nil {
-			t.Errorf("%d and %d bytes are kept", len(c.rest), len(c.message))
+		if c.partial != nil {
+			t.Errorf("%d and %d bytes are kept", len(c.partial.rest), len(c.partial.message))
 		}
 	})
 }

@@ -78,3 +78,19 @@ func readOnce(fd uintptr, b []byte) (int, error) {
 		return n, nil
 	}
 }
+
+// writeOnce writes as much as there is room for.
+func writeOnce(fd uintptr, b []byte) (int, error) {
+	for {
+		n, err := syscall.Write(int(fd), b)
+		switch {
+		case err == syscall.EINTR:
+			continue
+		case err == syscall.EAGAIN:
+			return 0, nil
+		case err != nil:
+			return 0, err
+		}
+		return n, nil
+	}
+}
