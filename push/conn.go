@@ -177,6 +177,10 @@ func (c *conn) write(o outgoing) error {
 	if o.last {
 		return errClosed
 	}
+	// The deadline of a write that has waited must not end one that does not.
+	if err := c.ws.SetWriteDeadline(time.Time{}); err != nil {
+		return fmt.Errorf("write deadline: %w", err)
+	}
 	return nil
 }
 

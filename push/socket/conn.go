@@ -179,7 +179,7 @@ func NewWriter() *Writer {
 func (c *Conn) Direct() bool { return c.Conn == net.Conn(c.tcp) }
 
 // Send writes as much as the socket takes without waiting, and returns what is
-// left.
+// left. A write deadline that has passed ends it, too.
 func (c *Conn) Send(w *Writer, data []byte) (left []byte, err error) {
 	w.data = data
 	if err := c.tcp.raw.Write(w.try); err != nil {
@@ -279,8 +279,9 @@ func (c *Conn) Shut() {
 	_ = c.tcp.raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_RDWR) })
 }
 
-// now makes reads return errWait instead of waiting.
+// now makes reads return errWait instead of waiting. Deadlines of the handshake
+// end.
 func (c *Conn) now() error {
 	c.tcp.direct.Store(true)
-	return c.SetReadDeadline(time.Time{})
+	return c.SetDeadline(time.Time{})
 }

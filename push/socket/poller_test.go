@@ -42,6 +42,7 @@ func newHall(t *testing.T, secure bool) *hall {
 		}
 		h.open.Add(1)
 		first, err := c.ReadMessage()
+		_ = c.SetDeadline(time.Now().Add(-time.Second)) // that of a handshake, which is over
 		if err == nil {
 			err = h.poller.Add(c, fmt.Sprintf("<%s>", first))
 		}
@@ -88,6 +89,7 @@ func (h *hall) read() {
 
 func (h *hall) attend(one Ready, r *Reader) {
 	ended := one.Ended
+	w := NewWriter()
 	for {
 		more, err := one.Conn.Receive(r, func(op Op, data []byte) error {
 			answer := Frame(op, data)
@@ -96,6 +98,13 @@ func (h *hall) attend(one Ready, r *Reader) {
 				answer = Frame(Pong, data)
 			case op == Text && string(data) == "who":
 				answer = Frame(Text, []byte(one.Owner.(string)))
+			}
+			if one.Conn.Direct() {
+				left, err := one.Conn.Send(w, answer)
+				if err != nil {
+					return err
+				}
+				answer = left
 			}
 			_, err := one.Conn.Write(answer)
 			return err
