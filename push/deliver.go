@@ -84,7 +84,7 @@ func (c *caller) refused(ctx context.Context, f *frame, doc content, err error) 
 	case e.Busy:
 		c.busy++
 		if c.busy <= busyMost {
-			pause(ctx, max(e.RetryAfter, min(busyWait<<c.busy, busyCap)))
+			pause(ctx, min(max(e.RetryAfter, busyWait<<c.busy), busyCap))
 			c.fail(f, wire.Problem{Code: wire.CodeBusy})
 			return ctx.Err()
 		}
@@ -152,6 +152,7 @@ func (c *caller) confirm(ctx context.Context, f *frame, began time.Time) error {
 	if c.said = haveSum(have); v.want != f.manifest {
 		c.said = f.manifest // it took the update; what is newer comes with the next
 	}
+	c.server.deps.Log.Debug("an instance took an update", "node", c.node.ID, "index", f.at.Index, "ms", time.Since(began).Milliseconds())
 	c.hear(c.news(v), wire.Ack{
 		Update: f.id, Manifest: c.said.String(), Confirmed: true, Millis: time.Since(began).Milliseconds(),
 	})
