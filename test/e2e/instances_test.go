@@ -129,6 +129,14 @@ func drifts(t *testing.T, h *hand, first *pyservice.Service) {
 	h.says("drift_reported", "node", "why", "hook-1")
 	contains(t, h.must(0, "instance", "sync", "hook-1"), "hook-1", "acked")
 	h.must(0, "instance", "verify")
+
+	// The same while the service is away: it reads its file when it starts.
+	if err := os.WriteFile(filepath.Join(first.Dir, "webhooks.json"), []byte(`{"another":{"module":"kafka"}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	first.Restart(t)
+	h.says("drift_reported", "node", "why", "hook-1")
+	h.must(0, "instance", "sync", "hook-1")
 }
 
 // byHand gives a service a configuration past Drover.
