@@ -9,8 +9,10 @@ import (
 	"time"
 )
 
-// largePush is the size in bytes from which the memory of an update matters.
-const largePush = 64 << 10
+// largeText is the size in bytes from which the memory matters that a content
+// takes while it is looked at: it is given back at once, as the next one may be
+// a month away, and the machine small.
+const largeText = 64 << 10
 
 // reply is what the two calls that change something answer.
 type reply struct {
@@ -71,9 +73,7 @@ func (s *Server) configUpdate(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.working.Unlock()
-	if len(p.content) > largePush {
-		// What a push of a megabyte takes is given back at once: the next one may
-		// be a month away, and the machine small.
+	if len(p.content) > largeText {
 		defer debug.FreeOSMemory()
 	}
 	start := time.Now()

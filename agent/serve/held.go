@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -85,6 +86,9 @@ func (d *disk) readOne(target string) (f File, there bool) {
 	f = File{Target: target, Bytes: len(text)}
 	if err == nil {
 		f.Version, err = document.InstanceVersion(text)
+	}
+	if len(text) > largeText {
+		defer debug.FreeOSMemory()
 	}
 	if err != nil {
 		f.Error = err.Error()
