@@ -95,20 +95,26 @@ type growthPoint struct {
 }
 
 // measureGrowth lets one number after the other grow, each in a new cluster.
+// One that cannot be measured does not keep the others from it.
 func measureGrowth(ctx context.Context, o options, out *report) error {
 	var all []growthPoint
+	var failed error
 	for _, s := range o.growth.sweeps {
 		points, err := grow(ctx, o, out, s)
 		all = append(all, points...)
 		if err != nil {
-			return fmt.Errorf("growth of %s: %w", s.name, err)
+			failed = errors.Join(failed, fmt.Errorf("growth of %s: %w", s.name, err))
+			out.say("%s could not be measured further: %v", s.name, err)
+		}
+		if ctx.Err() != nil {
+			break
 		}
 	}
 	out.growthTable(all)
-	if o.growth.plots == "" {
-		return nil
+	if o.growth.plots != "" {
+		failed = errors.Join(failed, drawGrowth(o.growth.plots, all))
 	}
-	return drawGrowth(o.growth.plots, all)
+	return failed
 }
 
 func grow(ctx context.Context, o options, out *report, s sweep) (points []growthPoint, err error) {

@@ -81,6 +81,19 @@ func (h happened) moved() Moved {
 func (t *Store) Since(at Position) (moved []Moved, ok bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
+	return t.since(at)
+}
+
+// ViewSince is View together with Since: f is told all that has moved up to the
+// state that it sees, and nothing behind it.
+func (t *Store) ViewSince(at Position, f func(state *State, moved []Moved, ok bool)) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	moved, ok := t.since(at)
+	f(t.state, moved, ok)
+}
+
+func (t *Store) since(at Position) (moved []Moved, ok bool) {
 	f := &t.feed
 	if at.Epoch != t.state.Epoch() || at.Less(f.start) || t.state.Position().Less(at) {
 		return nil, false

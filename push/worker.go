@@ -40,21 +40,20 @@ func (s *Server) work(ctx context.Context) error {
 
 // round looks once at everything that has moved since a position.
 func (s *Server) round(f *foundry, seen fsm.Position) (next time.Time, at fsm.Position, err error) {
-	moved, ok := s.deps.Store.Since(seen)
-	if !ok { // too far behind, or another state: look at everything
-		s.deps.Store.View(func(state *fsm.State) { at = state.Position() })
-		s.core.markAll()
-	} else if at = seen; len(moved) > 0 {
-		at = moved[len(moved)-1].Position
-	}
 	quorum, _ := s.deps.Cluster.Quorum()
 	conditions := conditions{now: time.Now(), quorum: quorum, peers: s.urls()}
 	var p plan
-	s.deps.Store.View(func(state *fsm.State) {
-		if state.Cluster() != nil {
-			s.core.markMoved(state, moved)
-			p = s.core.plan(state, conditions)
+	s.deps.Store.ViewSince(seen, func(state *fsm.State, moved []fsm.Moved, ok bool) {
+		at = state.Position()
+		if state.Cluster() == nil {
+			return
 		}
+		if ok {
+			s.core.markMoved(state, moved)
+		} else { // too far behind, or another state: look at everything
+			s.core.markAll()
+		}
+		p = s.core.plan(state, conditions)
 	})
 	if p.wishes == 0 {
 		return p.next, at, nil
