@@ -6,6 +6,8 @@ const pages = [
   { to: "/documents", label: "Documents" },
   { to: "/pushes", label: "Pushes" },
   { to: "/nodes", label: "Nodes" },
+  { to: "/instances", label: "Instances" },
+  { to: "/deadletters", label: "Dead letters" },
   { to: "/cluster", label: "Cluster" },
   { to: "/audit", label: "Audit" },
 ] as const;

@@ -23,6 +23,8 @@ export default function Palette({ onClose }: { onClose: () => void }) {
   const matches = (label: string) => label.toLowerCase().includes(q.toLowerCase());
   const actions = [
     { label: "New document", run: () => void navigate({ to: "/documents", search: { new: "1" } }) },
+    { label: "Add an instance", run: () => void navigate({ to: "/instances", search: { do: "add" } }) },
+    { label: "Verify all instances", run: () => void navigate({ to: "/instances", search: { tab: "verify" } }) },
     { label: "Enroll a node", run: () => void navigate({ to: "/nodes", search: { do: "enroll" } }) },
     { label: "Light theme", run: () => prefs.set({ theme: "light" }) },
     { label: "Dark theme", run: () => prefs.set({ theme: "dark" }) },

@@ -64,6 +64,16 @@ const pages = [
     component: lazyRouteComponent(() => import("../pages/node")),
   }),
   createRoute({
+    ...under("/instances"),
+    validateSearch: only("q", "tab", "document", "do"),
+    component: lazyRouteComponent(() => import("../pages/instances")),
+  }),
+  createRoute({
+    ...under("/deadletters"),
+    validateSearch: only("q", "cause", "kind", "document", "do"),
+    component: lazyRouteComponent(() => import("../pages/deadletters")),
+  }),
+  createRoute({
     ...under("/cluster"),
     validateSearch: only("do"),
     component: lazyRouteComponent(() => import("../pages/cluster")),

@@ -32,6 +32,8 @@ export type Step =
 
 const pushWithin = 250;
 const listWithin = 1000;
+/** Whole lists, whose rows are in nobody's event. */
+const slowly = 2000;
 
 export const finished = (state: string) => state !== "running" && state !== "scheduled" && state !== "paused";
 
@@ -89,6 +91,10 @@ function nodeSteps(data: Record<string, unknown>): Step[] {
   const common: Step[] = [
     { do: "refetch", key: [...keys.pushes, "one"], within: pushWithin },
     { do: "refetch", key: [...keys.nodes, "why"], within: listWithin },
+    { do: "refetch", key: keys.instanceList, within: slowly },
+    { do: "refetch", key: [...keys.instances, "one"], within: listWithin },
+    { do: "refetch", key: keys.deadLetterCauses, within: slowly },
+    { do: "refetch", key: [...keys.nodes, "drift"], within: slowly },
   ];
   if (!Array.isArray(data.nodes)) {
     return [
@@ -96,6 +102,7 @@ function nodeSteps(data: Record<string, unknown>): Step[] {
       { do: "refetch", key: keys.nodes, within: listWithin },
       { do: "refetch", key: keys.fleet, within: listWithin },
       { do: "refetch", key: [...keys.pushes, "targets"], within: listWithin },
+      { do: "refetch", key: keys.instanceHeld, within: listWithin },
     ];
   }
   const all = data.nodes as NodeChange[];

@@ -32,6 +32,9 @@ export const fleetQuery = (filter: { push?: string; q?: string }) =>
 
 export const nodeList = (q: string, sort: string) => listOptions<NodeRow>(keys.nodeList, "/nodes", { q, sort }, 500);
 
+/** Nodes that somebody changed where Drover leaves it at that. */
+export const driftHeld = () => listOptions<NodeRow>([...keys.nodes, "drift"], "/nodes", { q: "drift=held" }, 100);
+
 export const nodeQuery = (id: string) =>
   queryOptions({ queryKey: keys.node(id), queryFn: ({ signal }) => get<NodeFull>(`/nodes/${seg(id)}`, signal) });
 

@@ -5,7 +5,7 @@
 import type { InfiniteData, QueryClient, QueryKey } from "@tanstack/react-query";
 import { type Collected, finished, type NodeChange, patchFleet, patchPush, patchRows, reduceEvent, type Step } from "./events";
 import { keys } from "./keys";
-import type { Fleet, NodeRow, Page, PushRow, TargetRow } from "./types";
+import type { DeadLetter, Fleet, InstanceRow, NodeRow, Page, PushRow, TargetRow } from "./types";
 
 export type Phase = "connecting" | "open" | "lost";
 
@@ -139,6 +139,7 @@ export class Live {
       if (nodes.some((n) => !known.has(n.id))) this.refetch(keys.fleet, 1000);
     }
     this.patchList<NodeRow>(keys.nodeList, (r) => r.id, changes, "nodes");
+    for (const key of [keys.instanceList, keys.instanceHeld, keys.deadLetterList]) this.patchList<InstanceRow | DeadLetter>(key, (r) => r.id, changes);
     for (const [key, push] of this.client.getQueriesData<PushRow>({ queryKey: [...keys.pushes, "one"] })) {
       if (!push || finished(push.state)) continue;
       this.patchList<TargetRow>(keys.targets(String(key[2])), (r) => r.node, changes, "targets");
@@ -157,7 +158,7 @@ export class Live {
     key: QueryKey,
     idOf: (row: T) => string,
     changes: ReadonlyMap<string, NodeChange>,
-    list: Collected,
+    list?: Collected,
   ) {
     const touched = new Set<string>();
     this.client.setQueriesData<InfiniteData<Page<T>>>({ queryKey: key }, (data) => {
@@ -169,7 +170,7 @@ export class Live {
       });
       return pages.some((page, i) => page !== data.pages[i]) ? { ...data, pages } : data;
     });
-    this.collect(list, [...changes.keys()].filter((id) => !touched.has(id)));
+    if (list) this.collect(list, [...changes.keys()].filter((id) => !touched.has(id)));
   }
 
   private patchPushes(change: Parameters<typeof patchPush>[1]) {

@@ -18,3 +18,16 @@ export function listOptions<T>(key: readonly unknown[], path: string, params: Pa
     select: (data) => data.pages.flatMap((page) => page.items ?? []),
   });
 }
+
+/** Every row of a list, page after page, up to a number of them: what a frozen selection is made of. */
+export async function everyRow<T>(path: string, params: Params, atMost: number, signal?: AbortSignal): Promise<T[]> {
+  const rows: T[] = [];
+  let cursor = "";
+  do {
+    const limit = Math.min(1000, atMost - rows.length);
+    const page = await get<Page<T>>(path + query({ ...params, limit, cursor: cursor || undefined }), signal);
+    rows.push(...(page.items ?? []));
+    cursor = page.next_cursor ?? "";
+  } while (cursor && rows.length < atMost);
+  return rows;
+}

@@ -191,6 +191,14 @@ export interface NodeRow {
   attempts: number;
   last_error?: NodeError;
   enrolled?: string;
+  drift?: Drift;
+}
+
+/** What somebody changed on a node, and whether that is left so until a person has seen it. */
+export interface Drift {
+  targets: string[];
+  held: boolean;
+  since?: string;
 }
 
 export interface NodeDocument {
@@ -200,6 +208,8 @@ export interface NodeDocument {
   wanted_version?: number;
   accepted_version?: number;
   refused_version?: number;
+  /** An instance puts values of its own into the document: its hash cannot be told from here. */
+  unverified?: boolean;
 }
 
 export interface NodeFull extends NodeRow {
@@ -282,4 +292,109 @@ export interface TokenRow {
   created?: string;
   expires?: string;
   last_used?: string;
+}
+
+/** What was seen to be wrong with an instance though it works. */
+export interface Warning {
+  code: string;
+  message: string;
+}
+
+export interface Unreachable {
+  code: string;
+  message: string;
+  time?: string;
+}
+
+/** A node that a controller calls over HTTP. */
+export interface InstanceRow {
+  id: string;
+  url: string;
+  labels?: Record<string, string>;
+  accepts: string[];
+  /** "manual", or the id of the discovery that found it. */
+  source: string;
+  /** Since when its discovery does not find it any more. */
+  gone?: string;
+  has_token: boolean;
+  tls?: { ca?: boolean; server_name?: string; cert?: boolean };
+  connected: boolean;
+  /** The controller that calls it. */
+  owner?: string;
+  status: Status;
+  in_sync: boolean;
+  last_error?: NodeError;
+  unreachable?: Unreachable;
+  facts?: Record<string, unknown>;
+  warnings?: Warning[];
+  /** Targets that it holds and nobody wants there. */
+  unmanaged?: string[];
+  documents?: NodeDocument[];
+  attempts: number;
+  drift?: Drift;
+  added?: string;
+  actions?: string[];
+}
+
+export interface Synced {
+  id: string;
+  status: Status;
+  in_sync: boolean;
+  error?: { code: string; message: string };
+}
+
+export interface SyncAnswer {
+  document?: string;
+  instances: Synced[];
+  synced: number;
+  failed: number;
+  waiting: number;
+}
+
+export interface Verified {
+  id: string;
+  document?: string;
+  target?: string;
+  in_sync: boolean;
+  unverified?: boolean;
+  wanted?: string;
+  reported?: string;
+  code?: string;
+  error?: string;
+}
+
+export interface VerifyAnswer {
+  document?: string;
+  in_sync: boolean;
+  instances: Verified[];
+}
+
+export interface Discovery {
+  id: string;
+  type: "dns" | "consul" | "file";
+  interval: string;
+  labels?: Record<string, string>;
+  accepts?: string[];
+  dns?: { name: string; type: string; port?: number; scheme?: string; resolver?: string; path?: string };
+  consul?: { address: string; service: string; tags?: string[]; datacenter?: string; scheme?: string };
+  file?: { path: string };
+  /** How many the last answer held. */
+  found?: number;
+  error?: string;
+  instances?: number;
+}
+
+/** A node that refused for good or used up its attempts, and waits for a person. */
+export interface DeadLetter {
+  id: string;
+  node: string;
+  kind: string;
+  status: Status;
+  /** Those that fell back to what the node accepted before. */
+  documents: string[];
+  revision?: number;
+  attempts: number;
+  cause: { id: string; log_tail?: string } & Omit<NodeError, "at">;
+  since?: string;
+  connected: boolean;
 }

@@ -5,6 +5,8 @@ import { VirtualRows } from "./VirtualRows";
 
 export interface Column<T> {
   head: string;
+  /** Stands in the place of the head's text; the text stays its key. */
+  headCell?: ReactNode;
   /** A CSS grid track. */
   width: string;
   cell: (row: T) => ReactNode;
@@ -23,12 +25,14 @@ interface Props<T> {
   /** More rows wait on the server. */
   more?: { has: boolean; busy: boolean; load: () => void };
   total?: number;
+  /** Rows of two lines. */
+  tall?: boolean;
 }
 
 /** Above this many rows only those in sight are in the DOM. */
 const plainRows = 120;
 
-export function DataTable<T>({ label, columns, rows, keyOf, onOpen, more, total }: Props<T>) {
+export function DataTable<T>({ label, columns, rows, keyOf, onOpen, more, total, tall }: Props<T>) {
   const style = {
     "--columns": columns.map((c) => c.width).join(" "),
     "--columns-phone": columns
@@ -46,7 +50,7 @@ export function DataTable<T>({ label, columns, rows, keyOf, onOpen, more, total 
       style={place}
       onClick={(event) => {
         const target = event.target as HTMLElement;
-        if (onOpen && !target.closest("a,button,input,select") && !getSelection()?.toString()) onOpen(item);
+        if (onOpen && !target.closest("a,button,input,select,label") && !getSelection()?.toString()) onOpen(item);
       }}
     >
       {columns.map((c) => (
@@ -59,12 +63,12 @@ export function DataTable<T>({ label, columns, rows, keyOf, onOpen, more, total 
 
   return (
     <>
-      <div role="table" aria-label={label} aria-rowcount={(total ?? rows.length) + 1} className={css.table} style={style}>
+      <div role="table" aria-label={label} aria-rowcount={(total ?? rows.length) + 1} className={`${css.table} ${tall ? css.tall : ""}`} style={style}>
         <div role="rowgroup" className={css.top}>
           <div role="row" aria-rowindex={1} className={`${css.row} ${css.head}`}>
             {columns.map((c) => (
               <div key={c.head} role="columnheader" className={cellClass(c)}>
-                {c.head}
+                {c.headCell ?? c.head}
               </div>
             ))}
           </div>

@@ -1,4 +1,4 @@
-import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, useId } from "react";
+import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, type TextareaHTMLAttributes, useId } from "react";
 import css from "./Field.module.css";
 
 interface Shared {
@@ -62,6 +62,34 @@ export function SelectField({
         {children}
       </select>
     </Frame>
+  );
+}
+
+/** A text of several lines, such as a PEM. */
+export function TextArea({ label, hint, error, ...area }: Shared & TextareaHTMLAttributes<HTMLTextAreaElement>) {
+  const id = useId();
+  return (
+    <Frame id={id} label={label} hint={hint} error={error}>
+      <textarea
+        rows={3}
+        {...area}
+        id={id}
+        className={`${css.input} ${css.area} mono`}
+        aria-invalid={Boolean(error) || undefined}
+        aria-describedby={error || hint ? `${id}-note` : undefined}
+        spellCheck={false}
+        autoCapitalize="none"
+      />
+    </Frame>
+  );
+}
+
+export function Check({ label, ...input }: { label: string } & InputHTMLAttributes<HTMLInputElement>) {
+  return (
+    <label className={css.check}>
+      <input {...input} type="checkbox" />
+      {label}
+    </label>
   );
 }
 

@@ -32,7 +32,11 @@ export function RemoveDialog({ node, why, onClose }: { node: NodeFull; why?: str
       open
       onClose={onClose}
       title={`Remove ${node.id}`}
-      description="Its key is refused from then on. What it runs stays on the machine; coming back takes a new token."
+      description={
+        node.kind === "instance"
+          ? "It is no longer called, and its token is forgotten. What it runs stays on it. A discovery that still finds it adds it again."
+          : "Its key is refused from then on. What it runs stays on the machine; coming back takes a new token."
+      }
     >
       <form className={css.form} onSubmit={submit}>
         <TextField label={`Type ${node.id} to confirm`} mono autoFocus value={typed} onChange={(e) => setTyped(e.target.value)} />

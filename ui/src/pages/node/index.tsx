@@ -1,22 +1,23 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useParams, useSearch } from "@tanstack/react-router";
 import { useWhyNot } from "../../app/may";
-import { nodeQuery, resyncNode, retryNode } from "../../data/fleet";
-import { keys } from "../../data/keys";
+import { nodeQuery } from "../../data/fleet";
 import type { NodeFull } from "../../data/types";
 import { formatLabels } from "../../lib/labels";
 import { short } from "../../lib/words";
-import { Button } from "../../parts/Button";
 import { StatusMark } from "../../parts/Glyph";
 import { LoadedPage } from "../../parts/LoadedPage";
-import { notify } from "../../parts/notices";
 import { Facts, Page, Section } from "../../parts/Page";
 import { Time } from "../../parts/Time";
 import { Documents } from "./Documents";
+import { Drift } from "./Drift";
+import { Instance } from "./Instance";
 import { LabelsDialog } from "./LabelsDialog";
 import { LastError } from "./LastError";
+import { NodeActions } from "./NodeActions";
 import { RemoveDialog } from "./RemoveDialog";
 import { State } from "./State";
+import { SyncOne } from "./SyncOne";
 import { WhyNow } from "./WhyNow";
 
 export default function NodePage() {
@@ -28,6 +29,12 @@ export default function NodePage() {
     </LoadedPage>
   );
 }
+
+const ofAgent = (node: NodeFull): [string, React.ReactNode][] => [
+  ["Connection", node.connected ? `connected to ${node.peer || "a controller"}` : "not connected"],
+  ["Agent", node.agent_version || "–"],
+  ["Enrolled", <Time key="e" at={node.enrolled} />],
+];
 
 function Shown({ node }: { node: NodeFull }) {
   const search = useSearch({ from: "/shell/nodes/$id" });
@@ -42,17 +49,17 @@ function Shown({ node }: { node: NodeFull }) {
       actions={<NodeActions node={node} act={act} why={why} />}
     >
       <State node={node} />
+      <Drift node={node} />
       <WhyNow node={node} />
       <LastError node={node} />
+      {node.kind === "instance" ? <Instance id={node.id} /> : null}
       <Documents node={node} />
       <Section title="About">
         <Facts
           items={[
             ["Kind", node.kind],
             ["Labels", <code key="l">{formatLabels(node.labels) || "none"}</code>],
-            ["Connection", node.connected ? `connected to ${node.peer || "a controller"}` : "not connected"],
-            ["Agent", node.agent_version || "–"],
-            ["Enrolled", <Time key="e" at={node.enrolled} />],
+            ...(node.kind === "instance" ? [] : ofAgent(node)),
             ...Object.entries(node.facts ?? {}).map(
               ([key, value]): [string, React.ReactNode] => [
                 `Fact: ${key}`,
@@ -63,50 +70,9 @@ function Shown({ node }: { node: NodeFull }) {
           ]}
         />
       </Section>
+      {search.do === "sync" ? <SyncOne node={node} onClose={() => act(undefined)} /> : null}
       {search.do === "labels" ? <LabelsDialog node={node} why={why} onClose={() => act(undefined)} /> : null}
       {search.do === "remove" ? <RemoveDialog node={node} why={why} onClose={() => act(undefined)} /> : null}
     </Page>
-  );
-}
-
-function NodeActions({ node, act, why }: { node: NodeFull; act: (what: string) => void; why?: string }) {
-  const client = useQueryClient();
-  const done = (text: string) => () => {
-    notify(text);
-    void client.invalidateQueries({ queryKey: keys.nodes });
-  };
-  const failed = (error: Error) => notify(`Not done: ${error.message}`, true);
-  const resync = useMutation({
-    mutationFn: () => resyncNode(node.id),
-    onSuccess: done(`${node.id} will read its files again and report.`),
-    onError: failed,
-  });
-  const retry = useMutation({
-    mutationFn: () => retryNode(node.id),
-    onSuccess: done(`${node.id} will be sent what it should run.`),
-    onError: failed,
-  });
-  const stuck = ["dead_letter", "reverted", "retrying"].includes(node.status);
-  return (
-    <>
-      <Button kind="quiet" why={why} onClick={() => act("remove")}>
-        Remove…
-      </Button>
-      <Button why={why} onClick={() => act("labels")}>
-        Edit labels
-      </Button>
-      <Button
-        why={why ?? (node.connected ? undefined : "The node is not connected.")}
-        busy={resync.isPending}
-        onClick={() => resync.mutate()}
-      >
-        Resync
-      </Button>
-      {stuck ? (
-        <Button kind="primary" why={why} busy={retry.isPending} onClick={() => retry.mutate()}>
-          Retry
-        </Button>
-      ) : null}
-    </>
   );
 }
