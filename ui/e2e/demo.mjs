@@ -7,6 +7,7 @@
 //   DROVER_CHROMIUM  optional: the browser, /usr/bin/chromium unless told
 import { readFileSync } from "node:fs";
 import * as admin from "./admin.mjs";
+import * as instances from "./instances.mjs";
 import { launch, shot, Watch } from "./browser.mjs";
 import * as looks from "./looks.mjs";
 import * as steps from "./steps.mjs";
@@ -28,13 +29,14 @@ const t = {
   watch: new Watch(),
 };
 
+const order = [steps.inOrder, admin.inOrder, instances.inOrder, looks.inOrder, instances.afterwards, looks.last].flatMap(Object.values);
 const browser = await launch();
 t.context = await browser.newContext({ viewport: { width: 1360, height: 860 }, ignoreHTTPSErrors: true });
 t.context.setDefaultTimeout(20_000);
 const started = Date.now();
 let current = "start";
 try {
-  for (const step of [...Object.values(steps.inOrder), ...Object.values(admin.inOrder), ...Object.values(looks.inOrder)]) {
+  for (const step of order) {
     current = step.name;
     const began = Date.now();
     await step(t);
@@ -48,5 +50,6 @@ try {
   if (t.page && !t.page.isClosed()) console.error(`     ${t.page.url()} – see ${await shot(t.page, "failed")}`);
   process.exitCode = 1;
 } finally {
+  await t.service?.stop();
   await browser.close();
 }

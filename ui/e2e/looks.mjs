@@ -4,7 +4,7 @@ import { assertAccessible, assertNoSidewaysScroll, assertPolicyKept, open } from
 /** The pages there are; those of an object take the first that the API knows. */
 async function addresses(t) {
   const get = async (path) => (await (await t.context.request.get(`${t.url}/api/v1${path}`)).json()).items?.[0];
-  const [document, push, node] = await Promise.all([get("/documents"), get("/pushes"), get("/nodes")]);
+  const [document, push, node, instance] = await Promise.all(["/documents", "/pushes", "/nodes", "/instances"].map(get));
   const name = document && encodeURIComponent(document.document);
   return [
     "/",
@@ -27,6 +27,23 @@ async function addresses(t) {
     "/nodes?q=site=nowhere",
     "/nodes?do=enroll",
     ...(node ? [`/nodes/${encodeURIComponent(node.id)}`, `/nodes/${encodeURIComponent(node.id)}?do=labels`] : []),
+    "/instances",
+    "/instances?q=nothing-is-called-so",
+    "/instances?do=add",
+    "/instances?do=sync:all",
+    "/instances?tab=verify",
+    "/instances?tab=discoveries",
+    "/instances?tab=discoveries&do=discover",
+    ...(instance
+      ? [
+          ...[t.instance, t.silent].map((id) => `/nodes/${id}`),
+          `/instances?do=edit:${encodeURIComponent(instance.id)}`,
+          `/instances?do=remove:${encodeURIComponent(instance.id)}`,
+        ]
+      : []),
+    "/deadletters",
+    "/deadletters?q=nothing-is-called-so",
+    "/deadletters?do=retry",
     "/cluster",
     "/audit",
     "/settings/users",
@@ -98,4 +115,5 @@ async function logsOut(t) {
   done();
 }
 
-export const inOrder = { lightThemeIsAccessible, darkThemeIsAccessible, phoneHasEveryPage, logsOut };
+export const inOrder = { lightThemeIsAccessible, darkThemeIsAccessible, phoneHasEveryPage };
+export const last = { logsOut };

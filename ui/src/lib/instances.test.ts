@@ -43,9 +43,11 @@ test("notes name the worst first and nothing twice", () => {
     unmanaged: ["routes"],
     documents: [{ document: "hooks", target: "webhooks", unverified: true }],
     gone: "2026-01-01T00:00:00Z",
+    drift: { targets: ["webhooks"], held: true },
   });
   expect(notes(r)).toEqual([
     "no answer within 10 s",
+    "drift in webhooks, left until it is synced",
     "gone from its discovery",
     "tells its version without a token",
     "unmanaged: routes",

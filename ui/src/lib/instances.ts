@@ -24,7 +24,7 @@ export function groupBy<T>(rows: readonly T[], of: (row: T) => { code: string; m
 /** Why an instance does not answer; addresses are taken out, so that equal reasons are one group. */
 export function silence(row: InstanceRow): { code: string; message: string } {
   const told = row.unreachable;
-  if (!told) return { code: "not_called", message: "not called yet, or not since its controller changed" };
+  if (!told) return { code: "not_called", message: "not called yet" };
   let message = told.message;
   for (const part of addressParts(row.url)) message = message.replaceAll(part, "…");
   return { code: told.code, message };
@@ -42,9 +42,13 @@ function addressParts(url: string): string[] {
 /** Everything about an instance that is not as it should be, the worst first. */
 export function notes(row: InstanceRow): string[] {
   const out: string[] = [];
-  if (row.unreachable) out.push(row.unreachable.message || row.unreachable.code);
+  if (!row.connected || row.unreachable) out.push(silence(row).message || silence(row).code);
   if (row.last_error && row.last_error.message !== row.unreachable?.message) {
     out.push([row.last_error.pointer, row.last_error.message].filter(Boolean).join(": "));
+  }
+  if (row.drift) {
+    const what = `drift in ${row.drift.targets.join(", ")}`;
+    out.push(row.drift.held ? `${what}, left until it is synced` : what);
   }
   if (row.gone) out.push("gone from its discovery");
   for (const w of row.warnings ?? []) out.push(w.message || w.code);

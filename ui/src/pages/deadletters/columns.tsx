@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { DeadLetter } from "../../data/types";
-import { place } from "../../lib/words";
+import { place, plural } from "../../lib/words";
 import type { Column } from "../../parts/DataTable";
 import { StatusMark } from "../../parts/Glyph";
 import { Time } from "../../parts/Time";
@@ -34,7 +34,7 @@ export const columns: Column<DeadLetter>[] = [
     head: "Status",
     width: "112px",
     phone: "108px",
-    cell: (r) => <Two top={<StatusMark status={r.status} />} under={r.attempts ? `${r.attempts} tries` : "refused"} />,
+    cell: (r) => <Two top={<StatusMark status={r.status} />} under={r.attempts ? plural(r.attempts, "try", "tries") : "refused"} />,
   },
   {
     head: "Cause",

@@ -8,6 +8,7 @@ import { Button } from "../../parts/Button";
 import { type Column, DataTable } from "../../parts/DataTable";
 import { StatusMark } from "../../parts/Glyph";
 import { moreOf } from "../../parts/more";
+import { Section } from "../../parts/Page";
 import { Empty, Loaded } from "../../parts/State";
 import { Two } from "../../parts/Two";
 import { asks } from "./discoveryForm";
@@ -28,10 +29,30 @@ export function Discoveries({ act, why }: { act: (what: string) => void; why?: s
             </Button>
           </Empty>
         ) : (
-          <DataTable label="Discoveries" tall columns={columnsFor(act, why)} rows={rows} keyOf={(d) => d.id} more={moreOf(query)} />
+          <>
+            <Failing rows={rows.filter((d) => d.error)} />
+            <DataTable label="Discoveries" tall columns={columnsFor(act, why)} rows={rows} keyOf={(d) => d.id} more={moreOf(query)} />
+          </>
         )
       }
     </Loaded>
+  );
+}
+
+/** In full: these words are what a person needs to mend it. */
+function Failing({ rows }: { rows: Discovery[] }) {
+  if (rows.length === 0) return null;
+  return (
+    <Section title="Failing" aside="what they found before stays">
+      <ul className={css.failing}>
+        {rows.map((d) => (
+          <li key={d.id}>
+            <span className="mono">{d.id}</span>
+            <span className={css.words}>{d.error}</span>
+          </li>
+        ))}
+      </ul>
+    </Section>
   );
 }
 
@@ -79,7 +100,7 @@ function columnsFor(act: (what: string) => void, why?: string): Column<Discovery
     {
       head: "Labels, accepts",
       width: "minmax(0,1.2fr)",
-      cell: (d) => <Two top={<span className="mono">{formatLabels(d.labels) || "–"}</span>} under={`accepts ${(d.accepts ?? []).join(", ")}`} />,
+      cell: (d) => <Two top={<span className="mono">{formatLabels(d.labels) || "–"}</span>} under={(d.accepts ?? []).join(", ")} />,
     },
     {
       head: "Actions",

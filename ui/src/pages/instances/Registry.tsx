@@ -43,7 +43,7 @@ export function Registry({ act, sync, why }: Props) {
     <>
       <FilterBar
         label="Filter instances"
-        placeholder="status=offline source=manual role=webhook or any words"
+        placeholder="status=offline source=manual or any words"
         value={q}
         onChange={(next) => setQuery(next, true)}
       />

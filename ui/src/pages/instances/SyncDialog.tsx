@@ -78,10 +78,6 @@ export function SyncDialog({ ids, known, more, document: first, why, onClose }: 
       title={`Sync ${count}`}
       description="Each is sent what is wanted of it, also where drift was only reported, and asked what it then holds."
     >
-      <p className={`mono ${css.names}`} tabIndex={0} role="group" aria-label="Instances">
-        {names.join(" ")}
-        {left > 0 || (more && !round) ? ` and ${left > 0 ? number(left) : ""} more` : ""}
-      </p>
       <SelectField label="Document" value={document} disabled={run.isPending} onChange={(e) => setDocument(e.target.value)}>
         <option value="">Every document for them</option>
         {choices.map((d) => (
@@ -90,6 +86,10 @@ export function SyncDialog({ ids, known, more, document: first, why, onClose }: 
           </option>
         ))}
       </SelectField>
+      <p className={`mono ${css.names}`} tabIndex={0} role="group" aria-label="Instances">
+        {names.join(" ")}
+        {left > 0 || (more && !round) ? ` and ${left > 0 ? number(left) : ""} more` : ""}
+      </p>
       {run.error ? <Failed error={run.error} /> : null}
       {run.isPending ? <p role="status">Calling {count}. One that hangs is given up after 10 seconds…</p> : null}
       <Actions>

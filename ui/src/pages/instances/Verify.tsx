@@ -79,13 +79,15 @@ export function Verify({ sync, why }: { sync: (ids: string[]) => void; why?: str
 
 const keyOf = (r: Verified) => `${r.id} ${r.document ?? ""} ${r.target ?? ""}`;
 
+const summed = (v: Verdict, n: number) => `${number(n)} ${v === "differs" && n > 1 ? "differ" : verdictMark[v][1]}`;
+
 function Sums({ rows }: { rows: Verified[] }) {
   const counts = new Map<Verdict, number>();
   for (const r of rows) counts.set(verdict(r), (counts.get(verdict(r)) ?? 0) + 1);
   return (
     <p className={css.sums} role="status">
       {(["same", "unverified", "differs", "silent"] as const).map((v) =>
-        counts.get(v) ? <StatusMark key={v} status={verdictMark[v][0]} word={`${number(counts.get(v))} ${verdictMark[v][1]}`} /> : null,
+        counts.get(v) ? <StatusMark key={v} status={verdictMark[v][0]} word={summed(v, counts.get(v)!)} /> : null,
       )}
     </p>
   );

@@ -13,7 +13,7 @@ export function columnsFor(act: (what: string) => void, why?: string): Column<In
   return [
     {
       head: "Instance",
-      width: "minmax(150px,1.5fr)",
+      width: "minmax(150px,1.6fr)",
       phone: "minmax(0,1fr)",
       cell: (r) => (
         <Two
@@ -39,21 +39,21 @@ export function columnsFor(act: (what: string) => void, why?: string): Column<In
       phone: "108px",
       cell: (r) => <Two top={<StatusMark status={r.status} />} under={state(r)} />,
     },
-    { head: "Health", width: "minmax(0,2.6fr)", cell: (r) => <Health row={r} /> },
+    { head: "Health", width: "minmax(0,3fr)", cell: (r) => <Health row={r} /> },
     {
       head: "Labels, accepts",
-      width: "minmax(0,1.3fr)",
+      width: "minmax(0,1.2fr)",
       cell: (r) => (
         <Two
           top={<span className="mono">{formatLabels(r.labels) || "–"}</span>}
-          under={`accepts ${r.accepts.join(", ")}`}
+          under={r.accepts.join(", ")}
           title={`${formatLabels(r.labels)}\naccepts ${r.accepts.join(", ")}`}
         />
       ),
     },
     {
-      head: "Source, served by",
-      width: "minmax(112px,0.8fr)",
+      head: "Source, caller",
+      width: "minmax(96px,0.6fr)",
       cell: (r) => (
         <Two
           top={
@@ -73,7 +73,7 @@ export function columnsFor(act: (what: string) => void, why?: string): Column<In
             ) : r.owner ? (
               `by ${r.owner}`
             ) : (
-              "served by none"
+              "by nobody"
             )
           }
         />
@@ -106,5 +106,5 @@ function state(r: InstanceRow): string {
 function Health({ row }: { row: InstanceRow }) {
   const [first, ...others] = notes(row);
   if (!first) return <Two top={facts(row) || "–"} under={row.has_token ? "" : "called without a token"} />;
-  return <Two top={first} under={others.join(" · ") || facts(row)} title={[first, ...others].join("\n")} />;
+  return <Two top={first} under={others.join(" · ") || facts(row)} title={[row.unreachable?.message ?? first, ...others].join("\n")} />;
 }

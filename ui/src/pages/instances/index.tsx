@@ -36,7 +36,7 @@ export default function Instances() {
       aside={all.data ? `${plural(all.data.length, "service")}${all.hasNextPage ? " and more" : ""} called over HTTP` : null}
       actions={
         <>
-          {empty ? null : <LinkButton to="/instances" search={{ tab: "verify" }}>Verify all</LinkButton>}
+          {empty || tab === "verify" ? null : <LinkButton to="/instances" search={{ tab: "verify" }}>Verify all</LinkButton>}
           <Button why={sync ?? empty} onClick={() => act("sync:all")}>
             Sync all…
           </Button>

@@ -34,8 +34,8 @@ export function verifyColumns(document: string): Column<Verified>[] {
         );
       },
     },
-    { head: "Wanted", width: "144px", cell: (r) => <span className="mono">{r.wanted || "–"}</span> },
-    { head: "Reported", width: "144px", cell: (r) => <span className="mono">{r.reported || "–"}</span> },
+    { head: "Wanted", width: "120px", cell: (r) => <span className="mono">{r.wanted || "–"}</span> },
+    { head: "Reported", width: "120px", cell: (r) => <span className="mono">{r.reported || "–"}</span> },
     {
       head: "Said",
       width: "minmax(0,2.4fr)",

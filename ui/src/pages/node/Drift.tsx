@@ -13,7 +13,7 @@ export function Drift({ node }: { node: NodeFull }) {
       aside={
         drift.since ? (
           <>
-            since <Time at={drift.since} />
+            began <Time at={drift.since} />
           </>
         ) : null
       }

@@ -47,7 +47,7 @@ function Unreachable({ instance }: { instance: InstanceRow }) {
       aside={
         reason.time ? (
           <>
-            since <Time at={reason.time} />
+            began <Time at={reason.time} />
           </>
         ) : null
       }

@@ -2,8 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { whyQuery } from "../../data/fleet";
 import type { NodeFull } from "../../data/types";
-import { sentence } from "../../lib/words";
 import { Section } from "../../parts/Page";
+import { Prose } from "../../parts/Prose";
 import { Loaded } from "../../parts/State";
 import css from "./Node.module.css";
 
@@ -15,12 +15,12 @@ export function WhyNow({ node }: { node: NodeFull }) {
       <Loaded query={query} rows={2}>
         {(why) => (
           <div className={css.why}>
-            <p className={css.summary}>{sentence(why.summary)}</p>
+            <p className={css.summary}><Prose text={why.summary} /></p>
             <ul className={css.reasons}>
               {(why.reasons ?? []).map((r) => (
                 <li key={r.code + (r.document ?? "") + (r.pointer ?? "")}>
                   <span>
-                    {sentence(r.message)}{" "}
+                    <Prose text={r.message} />{" "}
                     {r.document ? (
                       <Link to="/documents/$name" params={{ name: r.document }} className="mono">
                         {r.document}
@@ -28,7 +28,7 @@ export function WhyNow({ node }: { node: NodeFull }) {
                     ) : null}{" "}
                     {r.pointer ? <code>{r.pointer}</code> : null}
                   </span>
-                  {r.next ? <span className={css.next}>→ {sentence(r.next)}</span> : null}
+                  {r.next ? <span className={css.next}>→ <Prose text={r.next} /></span> : null}
                 </li>
               ))}
             </ul>
