@@ -34,6 +34,14 @@ export class ApiError extends Error {
   }
 }
 
+/** What the API says of one place of what was sent, such as "/labels"; what lies below it counts. */
+export function saidOf(error: Error | null, pointer: string): string | undefined {
+  if (!(error instanceof ApiError)) return undefined;
+  const within = (p: string | undefined) => p === pointer || p?.startsWith(`${pointer}/`);
+  if (within(error.pointer)) return error.message;
+  return error.problems.find((p) => within(p.pointer))?.message;
+}
+
 /** What answers tell about the cluster, for the chip in the header. */
 export const answered = {
   staleSeconds: undefined as number | undefined,

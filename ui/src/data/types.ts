@@ -359,8 +359,8 @@ export interface Verified {
   unverified?: boolean;
   wanted?: string;
   reported?: string;
-  code?: string;
-  error?: string;
+  /** Why it could not be asked. */
+  error?: { code: string; message: string };
 }
 
 export interface VerifyAnswer {

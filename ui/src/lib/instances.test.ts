@@ -67,7 +67,7 @@ test("no answer is not in sync, and stands first", () => {
     { id: "d", in_sync: true },
     { id: "c", in_sync: true, unverified: true },
     { id: "b", in_sync: false, wanted: "1", reported: "2" },
-    { id: "a", in_sync: false, wanted: "1", error: "timeout" },
+    { id: "a", in_sync: false, wanted: "1", error: { code: "timeout", message: "no answer within 4s" } },
   ];
   expect(worstFirst(rows).map(verdict)).toEqual(["silent", "differs", "unverified", "same"]);
 });

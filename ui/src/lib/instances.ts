@@ -74,7 +74,7 @@ export type Verdict = "silent" | "differs" | "unverified" | "same";
 
 export function verdict(v: Verified): Verdict {
   if (v.in_sync) return v.unverified ? "unverified" : "same";
-  return v.reported ? "differs" : "silent";
+  return v.error ? "silent" : "differs";
 }
 
 const order: Record<Verdict, number> = { silent: 0, differs: 1, unverified: 2, same: 3 };

@@ -1,4 +1,4 @@
-import { type ReactNode, useEffect, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import { ApiError } from "../data/http";
 import { sentence } from "../lib/words";
 import { Button } from "./Button";
@@ -55,9 +55,14 @@ export function Skeleton({ rows }: { rows: number }) {
 
 export function Failed({ error, retry, busy }: { error: Error; retry?: () => unknown; busy?: boolean }) {
   const api = error instanceof ApiError ? error : undefined;
+  const panel = useRef<HTMLDivElement>(null);
+  // At the foot of a long dialog nobody would see it.
+  useEffect(() => {
+    if (panel.current?.closest('[role="dialog"]')) panel.current.scrollIntoView({ block: "nearest" });
+  }, [error]);
   if (api?.status === 403) return <NotAllowed detail={api.message} requestId={api.requestId} />;
   return (
-    <div className={`${css.panel} ${css.failed}`} role="alert">
+    <div ref={panel} className={`${css.panel} ${css.failed}`} role="alert">
       <h2>{api?.status === 404 ? "Not found" : api ? api.title : "Something went wrong"}</h2>
       <p>{sentence(error.message)}</p>
       {api?.pointer ? <p className="mono">{api.pointer}</p> : null}

@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
+import { saidOf } from "../../data/http";
 import { addInstance, changeInstance } from "../../data/instances";
 import { keys } from "../../data/keys";
 import type { InstanceRow } from "../../data/types";
@@ -28,6 +29,7 @@ export function InstanceDialog({ instance, why, onClose }: { instance?: Instance
   });
   const wrong = problems(form);
   const shown = tried ? wrong : {};
+  const said = (pointer: string) => saidOf(save.error, pointer);
   const found = Boolean(instance && instance.source !== "manual");
   const unchanged = instance && Object.keys(patchOf(instance, form)).length === 0 ? "Nothing differs." : undefined;
   const submit = (event: FormEvent) => {
@@ -50,7 +52,7 @@ export function InstanceDialog({ instance, why, onClose }: { instance?: Instance
           inputMode="url"
           value={form.url}
           placeholder="https://hooks-1.example:8443"
-          error={shown.url}
+          error={shown.url ?? said("/url")}
           disabled={found}
           hint={
             found
@@ -65,17 +67,18 @@ export function InstanceDialog({ instance, why, onClose }: { instance?: Instance
             mono
             value={form.id}
             placeholder="from the URL"
+            error={said("/id")}
             hint="How it is called here. It stays."
             onChange={(e) => set({ id: e.target.value })}
           />
         )}
-        <TokenFields form={form} set={set} has={instance?.has_token} />
+        <TokenFields form={form} set={set} has={instance?.has_token} error={said("/token")} />
         <TextField
           label="Labels"
           mono
           value={form.labels}
           placeholder="role=webhook site=fra"
-          error={shown.labels}
+          error={shown.labels ?? said("/labels")}
           hint="Selectors of documents match these."
           onChange={(e) => set({ labels: e.target.value })}
         />
@@ -83,11 +86,11 @@ export function InstanceDialog({ instance, why, onClose }: { instance?: Instance
           label="Accepts"
           mono
           value={form.accepts}
-          error={shown.accepts}
+          error={shown.accepts ?? said("/accepts")}
           hint="Targets that it takes, parted by spaces."
           onChange={(e) => set({ accepts: e.target.value })}
         />
-        <details className={css.more} open={Boolean(shown.tls) || undefined}>
+        <details className={css.more} open={Boolean(shown.tls ?? said("/tls")) || undefined}>
           <summary>TLS{instance?.tls?.ca || instance?.tls?.cert ? " (settings of its own)" : ""}</summary>
           {instance ? (
             <Check
@@ -96,7 +99,7 @@ export function InstanceDialog({ instance, why, onClose }: { instance?: Instance
               onChange={(e) => set({ newTls: e.target.checked })}
             />
           ) : null}
-          {!instance || form.newTls ? <TlsFields tls={form.tls} error={shown.tls} onChange={(tls) => set({ tls })} /> : null}
+          {!instance || form.newTls ? <TlsFields tls={form.tls} error={shown.tls ?? said("/tls")} onChange={(tls) => set({ tls })} /> : null}
         </details>
         {save.error ? <Failed error={save.error} /> : null}
         <Actions>
@@ -110,7 +113,14 @@ export function InstanceDialog({ instance, why, onClose }: { instance?: Instance
   );
 }
 
-function TokenFields({ form, set, has }: { form: InstanceForm; set: (patch: Partial<InstanceForm>) => void; has?: boolean }) {
+interface TokenProps {
+  form: InstanceForm;
+  set: (patch: Partial<InstanceForm>) => void;
+  has?: boolean;
+  error?: string;
+}
+
+function TokenFields({ form, set, has, error }: TokenProps) {
   return (
     <>
       <TextField
@@ -120,6 +130,7 @@ function TokenFields({ form, set, has }: { form: InstanceForm; set: (patch: Part
         autoComplete="new-password"
         value={form.noToken ? "" : form.token}
         disabled={form.noToken}
+        error={error}
         placeholder={has ? "stays as it is" : "none"}
         hint="Sent as Authorization: Bearer. Sealed when it arrives, and never shown again."
         onChange={(e) => set({ token: e.target.value })}

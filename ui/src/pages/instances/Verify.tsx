@@ -3,16 +3,18 @@ import { useNavigate, useSearch } from "@tanstack/react-router";
 import { documentList } from "../../data/documents";
 import { instanceList, verifyQuery } from "../../data/instances";
 import type { Verified } from "../../data/types";
-import { type Verdict, verdict, worstFirst } from "../../lib/instances";
+import { groupBy, type Verdict, verdict, worstFirst } from "../../lib/instances";
 import { number, plural } from "../../lib/words";
 import { Button } from "../../parts/Button";
 import { Chosen } from "../../parts/Chosen";
 import { DataTable } from "../../parts/DataTable";
 import { StatusMark } from "../../parts/Glyph";
+import { Section } from "../../parts/Page";
 import { selectColumn } from "../../parts/selectColumn";
 import { useSelection } from "../../parts/selection";
 import { Empty, Failed, Skeleton } from "../../parts/State";
 import { Time } from "../../parts/Time";
+import { Groups } from "./Groups";
 import css from "./Instances.module.css";
 import { verdictMark } from "./verdicts";
 import { verifyColumns } from "./verifyColumns";
@@ -44,6 +46,7 @@ export function Verify({ sync, why }: { sync: (ids: string[]) => void; why?: str
         ) : null}
       </div>
       {query.data ? <Sums rows={rows} /> : null}
+      <Unanswered rows={rows} />
       <div>
         {query.error ? <Failed error={query.error} retry={query.refetch} busy={query.isFetching} /> : null}
         {query.data === undefined && !query.error ? (
@@ -74,6 +77,17 @@ export function Verify({ sync, why }: { sync: (ids: string[]) => void; why?: str
         </Chosen>
       </div>
     </>
+  );
+}
+
+/** Why they did not answer, once per instance and in full. */
+function Unanswered({ rows }: { rows: Verified[] }) {
+  const silent = rows.filter((r, i) => verdict(r) === "silent" && rows.findIndex((other) => other.id === r.id) === i);
+  if (silent.length === 0) return null;
+  return (
+    <Section title="Not answering" aside="an instance that does not answer is not in sync">
+      <Groups groups={groupBy(silent, (r) => r.error ?? { code: "", message: "" })} />
+    </Section>
   );
 }
 

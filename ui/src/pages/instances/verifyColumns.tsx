@@ -41,8 +41,8 @@ export function verifyColumns(document: string): Column<Verified>[] {
       width: "minmax(0,2.4fr)",
       cell: (r) =>
         r.error ? (
-          <span title={r.error}>
-            {r.error} {r.code ? <code>{r.code}</code> : null}
+          <span title={r.error.message}>
+            {r.error.message} <code>{r.error.code}</code>
           </span>
         ) : r.unverified ? (
           <span className={css.soft}>as reported after the last update; the instance fills in placeholders</span>
