@@ -126,7 +126,7 @@ async function removesAnInstance(t) {
   const { page } = t;
   await page.goto(`${t.url}/instances?q=${t.instance}`);
   await page.getByRole("heading", { name: "Not answering" }).waitFor();
-  await page.getByRole("button", { name: `Remove ${t.instance}` }).click();
+  await page.getByRole("button", { name: `Remove ${t.instance}`, exact: true }).click();
   await page.getByRole("button", { name: "Remove the instance" }).click();
   await row(t, "Instances").waitFor({ state: "detached" });
   await call(t, "DELETE", `/instances/${t.silent}`);
@@ -141,8 +141,8 @@ async function addsADiscovery(t) {
   await dialog.getByLabel("Name", { exact: true }).fill(t.instance);
   await dialog.getByLabel("Kind of source").selectOption("file");
   await dialog.getByRole("button", { name: "Add the discovery" }).click();
-  await dialog.getByText("A path on the controllers.").waitFor();
-  await dialog.getByLabel("Path").fill("/there/is/no/such/file.json");
+  await dialog.getByText("A file’s path.").waitFor();
+  await dialog.getByLabel("Path").fill("there-is-no-such-file.json");
   await dialog.getByRole("button", { name: "Add the discovery" }).click();
   await dialog.waitFor({ state: "detached" });
   await row(t, "Discoveries").getByText("failing", { exact: true }).waitFor();

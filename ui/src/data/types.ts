@@ -376,7 +376,17 @@ export interface Discovery {
   labels?: Record<string, string>;
   accepts?: string[];
   dns?: { name: string; type: string; port?: number; scheme?: string; resolver?: string; path?: string };
-  consul?: { address: string; service: string; tags?: string[]; datacenter?: string; scheme?: string };
+  /** scheme is that of Consul, instance_scheme that of what it knows. */
+  consul?: {
+    address: string;
+    scheme?: string;
+    service: string;
+    tags?: string[];
+    datacenter?: string;
+    passing?: boolean;
+    instance_scheme?: string;
+    path?: string;
+  };
   file?: { path: string };
   /** How many the last answer held. */
   found?: number;

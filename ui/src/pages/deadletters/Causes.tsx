@@ -50,7 +50,7 @@ export function Causes({ current, act, why }: Props) {
                     <Link
                       to="/deadletters"
                       search={(s) => ({ ...s, cause: on ? undefined : c.cause })}
-                      aria-label={on ? "Show all dead letters" : `Show only: ${c.message}`}
+                      aria-label={on ? "Show all dead letters" : `Only these: ${c.message}`}
                       resetScroll={false}
                     >
                       {on ? "Show all" : "Only these"}

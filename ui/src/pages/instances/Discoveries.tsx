@@ -11,7 +11,7 @@ import { moreOf } from "../../parts/more";
 import { Section } from "../../parts/Page";
 import { Empty, Loaded } from "../../parts/State";
 import { Two } from "../../parts/Two";
-import { asks } from "./discoveryForm";
+import { asks, every } from "./discoveryForm";
 import css from "./Instances.module.css";
 
 /** The sources of instances, what they found, and what keeps them from it. */
@@ -73,7 +73,7 @@ function columnsFor(act: (what: string) => void, why?: string): Column<Discovery
             <>
               <span className={css.phone}>{d.error || asks(d)}</span>
               <span className={css.desk}>
-                {d.type}, every {d.interval}
+                {d.type}, every {every(d.interval)}
               </span>
             </>
           }

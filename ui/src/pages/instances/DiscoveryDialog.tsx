@@ -1,5 +1,6 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type FormEvent, useState } from "react";
+import { saidOf } from "../../data/http";
 import { addDiscovery } from "../../data/instances";
 import { keys } from "../../data/keys";
 import type { Discovery } from "../../data/types";
@@ -8,10 +9,18 @@ import { Actions, Dialog } from "../../parts/Dialog";
 import { SelectField, TextField } from "../../parts/Field";
 import { notify } from "../../parts/notices";
 import { Failed } from "../../parts/State";
-import { type DiscoveryForm, discoveryProblems, emptyDiscovery, newDiscovery } from "./discoveryForm";
+import { type DiscoveryForm, discoveryProblems, emptyDiscovery, newDiscovery, placesOf, type Wrong } from "./discoveryForm";
 import css from "./Instances.module.css";
 import { SourceFields } from "./SourceFields";
 import { TlsFields } from "./TlsFields";
+
+/** What the API found wrong, by the field. */
+function said(error: Error | null, form: DiscoveryForm): Wrong {
+  const out: Wrong = {};
+  for (const [field, pointer] of Object.entries(placesOf(form))) out[field as keyof Wrong] = saidOf(error, pointer);
+  for (const field of ["id", "interval", "labels", "accepts", "tls", "token"] as const) out[field] = saidOf(error, `/${field}`);
+  return out;
+}
 
 export function DiscoveryDialog({ why, onClose }: { why?: string; onClose: () => void }) {
   const [form, setForm] = useState<DiscoveryForm>(emptyDiscovery);
@@ -27,7 +36,7 @@ export function DiscoveryDialog({ why, onClose }: { why?: string; onClose: () =>
     },
   });
   const wrong = discoveryProblems(form);
-  const shown = tried ? wrong : {};
+  const shown = { ...said(save.error, form), ...(tried ? wrong : {}) };
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
@@ -80,6 +89,7 @@ export function DiscoveryDialog({ why, onClose }: { why?: string; onClose: () =>
           mono
           autoComplete="new-password"
           value={form.token}
+          error={shown.token}
           hint="The same for all. Sealed when it arrives, and never shown again."
           onChange={(e) => set({ token: e.target.value })}
         />

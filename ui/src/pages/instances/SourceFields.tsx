@@ -1,4 +1,4 @@
-import { SelectField, TextField } from "../../parts/Field";
+import { Check, SelectField, TextField } from "../../parts/Field";
 import type { DiscoveryForm, Wrong } from "./discoveryForm";
 import css from "./Instances.module.css";
 
@@ -18,19 +18,29 @@ export function SourceFields({ form, set, wrong }: Props) {
       mono
       value={form.name}
       error={wrong.name}
-      placeholder="/etc/drover/instances.json"
-      hint="On each controller; the leader reads its own."
+      placeholder="hooks.json"
+      hint="Below the directory that instances.files names on each controller; the leader reads its own."
       onChange={(e) => set({ name: e.target.value })}
     />
   );
 }
 
-function Scheme({ form, set }: Pick<Props, "form" | "set">) {
+function Urls({ form, set, wrong }: Props) {
   return (
-    <SelectField label="Scheme" value={form.scheme} onChange={(e) => set({ scheme: e.target.value })}>
-      <option value="https">https</option>
-      <option value="http">http</option>
-    </SelectField>
+    <div className={css.pair}>
+      <SelectField label="Scheme of the instances" value={form.scheme} onChange={(e) => set({ scheme: e.target.value })}>
+        <option value="https">https</option>
+        <option value="http">http</option>
+      </SelectField>
+      <TextField
+        label="Path of their URLs"
+        mono
+        value={form.path}
+        placeholder="none"
+        error={wrong.path}
+        onChange={(e) => set({ path: e.target.value })}
+      />
+    </div>
   );
 }
 
@@ -62,15 +72,16 @@ function Dns({ form, set, wrong }: Props) {
           error={wrong.port}
           onChange={(e) => set({ port: e.target.value })}
         />
-        <Scheme form={form} set={set} />
         <TextField
           label="Resolver"
           mono
           value={form.resolver}
           placeholder="the machine’s own"
+          error={wrong.resolver}
           onChange={(e) => set({ resolver: e.target.value })}
         />
       </div>
+      <Urls form={form} set={set} wrong={wrong} />
     </>
   );
 }
@@ -104,8 +115,13 @@ function Consul({ form, set, wrong }: Props) {
           placeholder="Consul’s own"
           onChange={(e) => set({ datacenter: e.target.value })}
         />
-        <Scheme form={form} set={set} />
       </div>
+      <Check
+        label="Only those whose health checks pass"
+        checked={form.passing}
+        onChange={(e) => set({ passing: e.target.checked })}
+      />
+      <Urls form={form} set={set} wrong={wrong} />
     </>
   );
 }

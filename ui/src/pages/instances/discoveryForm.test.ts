@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { asks, discoveryProblems, emptyDiscovery, newDiscovery } from "./discoveryForm";
+import { asks, discoveryProblems, emptyDiscovery, every, newDiscovery } from "./discoveryForm";
 
 test("an empty form says what it needs", () => {
   expect(Object.keys(discoveryProblems(emptyDiscovery)).sort()).toEqual(["id", "name", "port"]);
@@ -10,7 +10,21 @@ test("an empty form says what it needs", () => {
 test("SRV records bring their port", () => {
   const form = { ...emptyDiscovery, id: "shop", name: "_hooks._tcp.example", record: "SRV", port: "" };
   expect(discoveryProblems(form)).toEqual({});
-  expect(newDiscovery(form).dns).toEqual({ name: "_hooks._tcp.example", type: "SRV", port: undefined, scheme: "https", resolver: undefined });
+  expect(newDiscovery(form).dns).toEqual({ name: "_hooks._tcp.example", type: "SRV", port: undefined, scheme: "https", resolver: undefined, path: undefined });
+});
+
+test("Consul’s address may bear a scheme, which is not the one of the instances", () => {
+  const form = { ...emptyDiscovery, id: "c", type: "consul", name: "hooks", scheme: "http" } as const;
+  expect(newDiscovery({ ...form, address: " https://consul.example:8501 " }).consul).toMatchObject({
+    address: "consul.example:8501",
+    scheme: "https",
+    instance_scheme: "http",
+  });
+  expect(newDiscovery(form).consul).toMatchObject({ address: "127.0.0.1:8500", scheme: "http" });
+});
+
+test("an interval is told short", () => {
+  expect(["30s", "1m0s", "1m30s", "1h0m0s"].map(every)).toEqual(["30s", "1m", "1m30s", "1h"]);
 });
 
 test("only the chosen source is sent", () => {

@@ -17,9 +17,13 @@ export interface DiscoveryForm {
   name: string;
   record: string;
   port: string;
+  /** Of the URLs of the instances. */
   scheme: string;
+  path: string;
   resolver: string;
+  /** Of Consul; with a scheme or without. */
   address: string;
+  passing: boolean;
   tags: string;
   datacenter: string;
   sourceToken: string;
@@ -37,16 +41,18 @@ export const emptyDiscovery: DiscoveryForm = {
   record: "A",
   port: "",
   scheme: "https",
+  path: "",
   resolver: "",
-  address: "http://127.0.0.1:8500",
+  address: "127.0.0.1:8500",
+  passing: false,
   tags: "",
   datacenter: "",
   sourceToken: "",
 };
 
-export type Wrong = Partial<Record<"id" | "name" | "port" | "address" | "interval" | "labels" | "accepts" | "tls", string>>;
+export type Wrong = Partial<Record<"id" | "name" | "port" | "address" | "interval" | "labels" | "accepts" | "tls" | "token" | "resolver" | "path", string>>;
 
-const nouns = { dns: "A name to look up.", consul: "A service’s name.", file: "A path on the controllers." };
+const nouns = { dns: "A name to look up.", consul: "A service’s name.", file: "A file’s path." };
 
 /** What is wrong before anything is sent; the server's word is the last. */
 export function discoveryProblems(form: DiscoveryForm): Wrong {
@@ -86,17 +92,21 @@ export function newDiscovery(form: DiscoveryForm): NewDiscovery {
           port: form.record === "SRV" ? undefined : Number(form.port),
           scheme: form.scheme,
           resolver: or(form.resolver),
+          path: or(form.path),
         },
       };
     case "consul":
       return {
         ...base,
         consul: {
-          address: form.address.trim(),
+          address: form.address.trim().replace(/^https?:\/\//, ""),
+          scheme: /^https:/.test(form.address.trim()) ? "https" : "http",
           service: form.name.trim(),
           tags: words(form.tags),
           datacenter: or(form.datacenter),
-          scheme: form.scheme,
+          passing: form.passing || undefined,
+          instance_scheme: form.scheme,
+          path: or(form.path),
           token: form.sourceToken || undefined,
         },
       };
@@ -110,4 +120,19 @@ export function asks(d: Discovery): string {
   if (d.dns) return `${d.dns.type} ${d.dns.name}${d.dns.port ? ` port ${d.dns.port}` : ""}`;
   if (d.consul) return [d.consul.service, ...(d.consul.tags ?? []).map((t) => `#${t}`), `at ${d.consul.address}`].join(" ");
   return d.file?.path ?? "";
+}
+
+/** "5m" for "5m0s". */
+export const every = (interval: string) => interval.replace(/([hm])0s$/, "$1").replace(/h0m$/, "h");
+
+/** Where the API speaks of a field of the form. */
+export function placesOf(form: DiscoveryForm): Record<"name" | "address" | "port" | "resolver" | "path", string> {
+  const noun = { dns: "name", consul: "service", file: "path" }[form.type];
+  return {
+    name: `/${form.type}/${noun}`,
+    address: "/consul/address",
+    port: "/dns/port",
+    resolver: "/dns/resolver",
+    path: `/${form.type}/path`,
+  };
 }

@@ -28,7 +28,7 @@ export function Causes({ push, current }: { push: PushRow; current?: string }) {
                     to="/pushes/$id"
                     params={{ id: push.id }}
                     search={(s) => ({ ...s, cause: on ? undefined : c.cause })}
-                    aria-label={on ? "Show all targets" : `Show only: ${c.message}`}
+                    aria-label={on ? "Show all targets" : `Only these: ${c.message}`}
                     resetScroll={false}
                   >
                     {on ? "Show all" : "Only these"}
