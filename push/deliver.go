@@ -79,7 +79,7 @@ func (c *caller) refused(ctx context.Context, f *frame, doc content, err error) 
 	if offline(err) && c.readVersions(ctx) != nil {
 		return err // nothing was tried; one that answers and only drops updates has failed
 	}
-	p := wire.Problem{Target: doc.target, Stage: wire.StageWrite, Code: string(e.Code), Message: e.Error(), Retryable: e.Retryable}
+	p := wire.Problem{Target: doc.target, Stage: wire.StageWrite, Code: string(e.Code), Message: e.Message, LogTail: e.Details, Retryable: e.Retryable}
 	switch {
 	case e.Busy:
 		c.busy++

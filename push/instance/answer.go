@@ -124,6 +124,9 @@ func (o object) reason() (message, details string) {
 		}
 	}
 	details = o.text("details")
+	if log := o.inner("details").text("log_tail"); log != "" { // what a drover-agent that serves has of its command
+		details = log
+	}
 	if printable(message) == "" {
 		return details, ""
 	}
