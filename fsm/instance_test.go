@@ -278,3 +278,23 @@ func TestDiscardedDeadLettersAreNotListedUntilSomethingNewer(t *testing.T) {
 		t.Error("a newer version was refused, and nobody is told")
 	}
 }
+
+func TestAnUnreachableInstanceIsNotInSync(t *testing.T) {
+	f := withInstances(t)
+	n := f.instance("hook-1")
+	f.put(numbered("webhooks", 1))
+	f.hello(n, 1, emptyManifest, 0)
+	f.ack(n, 1)
+	converged := func() (yes bool) {
+		f.store.View(func(s *State) { yes = s.Converged(n) })
+		return yes
+	}
+	if !converged() {
+		t.Fatal("an instance that took the document is not in sync")
+	}
+	f.must(Reports{Peer: "p1", Closed: []Closed{{n, 1}}})
+	f.expectStatus(n, Offline)
+	if converged() {
+		t.Error("one that cannot be called is in sync")
+	}
+}

@@ -176,9 +176,13 @@ func (s *State) Since(ord uint32) uint64 {
 }
 
 // Converged tells whether a node holds what is desired, confirmed, and knows
-// that this is what it should hold.
+// that this is what it should hold. An instance that cannot be called is not: it
+// does not tell what becomes of it, as an agent will.
 func (s *State) Converged(ord uint32) bool {
 	row := s.rows[ord]
+	if s.byOrdinal[ord].Instance != nil && !row.Connected {
+		return false
+	}
 	return row.Known && row.Confirmed && row.Reported == s.Desired(ord).Sum &&
 		!row.At.Less(Position{s.Epoch(), s.Since(ord)})
 }
