@@ -9,8 +9,9 @@
 // The rules are in core.go, session.go and plan.go: they do no I/O, are told
 // the time, and are run by the seeded simulation in sim_test.go over the real
 // package fsm. Around them, conn.go speaks WebSocket, collector.go proposes,
-// and server.go owns the goroutines: one reader per connection, a few writers,
-// the worker that plans, and the collector. Server.Run starts and ends them
+// and server.go owns the goroutines: a few readers (reader.go, over package
+// socket) and writers for all connections, the worker that plans, and the
+// collector. Server.Run starts and ends them
 // all. It is not for deciding what a node should hold: that is package fsm.
 //
 // An instance has a caller (caller.go, deliver.go) on the peer that the state

@@ -30,7 +30,7 @@ const (
 func (s *Server) keepHouse(ctx context.Context, peers []string) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	steady := 0
+	steady, before := 0, 0
 	quorum, _ := s.deps.Cluster.Quorum()
 	for n := uint64(0); ; n++ {
 		select {
@@ -50,11 +50,14 @@ func (s *Server) keepHouse(ctx context.Context, peers []string) error {
 			continue
 		}
 		s.told = false
-		steady++
 		s.kick(s.kicked)
 		s.closeGhosts()
-		if steady >= 10 {
-			s.shed()
+		connected, alive := s.spread()
+		if steady++; connected > before+before/64+shedSlack {
+			steady = 0 // who is still coming goes to all peers, and may well even it out
+		}
+		if before = connected; steady >= 10 {
+			s.shed(connected, alive)
 		}
 	}
 }
@@ -135,9 +138,9 @@ func (s *Server) closeGhosts() {
 	}
 }
 
-// shed asks some agents to go elsewhere when this peer has more than its share.
-func (s *Server) shed() {
-	connected, alive := 0, 0
+// spread is the number of agents that are connected to any peer, and of the
+// peers that are alive.
+func (s *Server) spread() (connected, alive int) {
 	s.deps.Store.View(func(state *fsm.State) {
 		for n := range state.Nodes {
 			if n.Instance == nil && state.Row(n.Ordinal).Connected {
@@ -150,6 +153,11 @@ func (s *Server) shed() {
 			}
 		}
 	})
+	return connected, alive
+}
+
+// shed asks some agents to go elsewhere when this peer has more than its share.
+func (s *Server) shed(connected, alive int) {
 	if alive < 2 {
 		return
 	}
