@@ -291,6 +291,26 @@ func TestInstancesAreFound(t *testing.T) {
 	w.refused(409, "conflict", request{method: "PATCH", path: hooks + "/c", body: `{"url":"http://other"}`})
 }
 
+func TestAnInstanceThatCannotBeReachedIsNotInSync(t *testing.T) {
+	w := hooksOf(t, "a")
+	for _, reached := range []bool{true, false} {
+		if !reached {
+			w.unreachable("a", "unreachable", "connection refused")
+		} else {
+			w.report("a", 2, w.desired("a"), true)
+		}
+		for _, path := range []string{hooks + "/a", "/api/v1/nodes/a", "/api/v1/nodes/a/why"} {
+			if got := w.want(200, request{method: "GET", path: path}); got["in_sync"] != reached {
+				t.Errorf("reached %t: %s tells %v", reached, path, got)
+			}
+		}
+		query := fmt.Sprintf("%s?q=in_sync%%3D%t+a", hooks, reached)
+		if got := items(w.want(200, request{method: "GET", path: query})); len(got) != 1 || got[0]["id"] != "a" {
+			t.Errorf("%s finds %v", query, got)
+		}
+	}
+}
+
 // The hash of a request is kept for a day, and is in backups: a token that a
 // person chose must not be guessed from it.
 func TestNoPlainHashOfATokenIsKept(t *testing.T) {

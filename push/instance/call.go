@@ -102,8 +102,10 @@ func (c *Caller) call(ctx context.Context, t Target, method, path string, body *
 	}
 	limited, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	end, _ := limited.Deadline() // the earlier of the two
-	within := time.Until(end).Round(time.Millisecond)
+	within := c.timeout
+	if end, ok := ctx.Deadline(); ok {
+		within = min(within, time.Until(end).Round(time.Millisecond))
+	}
 	response, err := send(limited, transport, request)
 	if err != nil {
 		return nil, failure(ctx, err, within, t.Token)
