@@ -311,3 +311,14 @@ func TestACallThatWaitsOutlastsTheUsualLimit(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestAShortListIsCutToTheLimit(t *testing.T) {
+	c := newClient(t, peer(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, `{"items":[{"id":"a"},{"id":"b"},{"id":"c"}]}`)
+	}))
+	for limit, want := range map[int]int{0: 3, 1: 1, 3: 3, 9: 3} {
+		if items, err := List[Push](t.Context(), c, Path("x"), nil, limit); err != nil || len(items) != want {
+			t.Errorf("limit %d: %d items, %v", limit, len(items), err)
+		}
+	}
+}

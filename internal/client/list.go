@@ -46,7 +46,10 @@ func List[T any](ctx context.Context, c *Client, path string, query url.Values, 
 			}
 			out = append(out, item)
 		}
-		if page.Next == "" || page.Next == q.Get("cursor") || limit > 0 && len(out) >= limit {
+		if limit > 0 && len(out) >= limit { // short lists are answered whole
+			return out[:limit], nil
+		}
+		if page.Next == "" || page.Next == q.Get("cursor") {
 			return out, nil
 		}
 		q.Set("cursor", page.Next)
