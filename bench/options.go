@@ -123,7 +123,7 @@ func (o *options) places() error {
 }
 
 func (o options) wants(part string) bool {
-	return len(o.only) == 0 && part != "growth" && part != "instances" || slices.Contains(o.only, part)
+	return len(o.only) == 0 && part != "growth" || slices.Contains(o.only, part)
 }
 
 // most is the largest number of nodes of the run.
