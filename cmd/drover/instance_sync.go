@@ -49,7 +49,12 @@ func syncView() output.View[syncResult] {
 			{Title: "INSTANCE", Text: func(x r) string { return x.ID }},
 			{Title: "STATUS", Text: func(x r) string { return x.Status }, Color: output.Status},
 			{Title: "IN SYNC", Text: func(x r) string { return yesNo(x.InSync) }, Color: output.Status},
-			{Title: "ERROR", Text: func(x r) string { return describeError(x.Error) }},
+			{Title: "ERROR", Text: func(x r) string {
+				if !x.InSync && x.Error == nil {
+					return "not done when the time was over; it goes on by itself"
+				}
+				return describeError(x.Error)
+			}},
 		},
 	}
 }
