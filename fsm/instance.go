@@ -224,10 +224,10 @@ func (r *Row) ResyncOf(document string) bool {
 
 // observe takes what a report says of an instance into its row.
 func (next *Row) observe(r report) {
-	in := next.instance()
-	if r.Observed == nil && in.Unreachable == nil {
+	if r.Observed == nil && next.Unreachable() == nil { // all agents: nothing is allocated
 		return
 	}
+	in := next.instance()
 	if r.Observed != nil {
 		in.Observed = r.Observed
 	}

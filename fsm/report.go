@@ -243,6 +243,7 @@ func (s *State) openSession(next *Row, r report) bool {
 	if n.AgentVersion != r.Open.AgentVersion || !equalFacts(n.Facts, r.Open.Facts) {
 		node := *n
 		node.AgentVersion, node.Facts = r.Open.AgentVersion, r.Open.Facts
+		s.share.node(&node)
 		s.putNode(&node)
 	}
 	return true

@@ -150,6 +150,7 @@ func (t *tableReader) fleetItem(table int) error {
 		if int(n.Ordinal) >= len(s.byOrdinal) {
 			return fmt.Errorf("node %q has ordinal %d of %d", n.ID, n.Ordinal, len(s.byOrdinal))
 		}
+		s.share.node(n)
 		s.putNode(n)
 		return nil
 	case tableVersions:
@@ -165,6 +166,7 @@ func (t *tableReader) fleetItem(table int) error {
 		if r.Accepted > 0 {
 			r.Row.Accepted = t.versions[r.Accepted-1]
 		}
+		s.share.row(r.Row)
 		s.rows[r.Ordinal] = r.Row
 		return nil
 	case tableAudience:

@@ -36,6 +36,7 @@ type head struct {
 	hash  uint64 // rolling, see mix
 	// moved is what the command being applied changed, for the feed.
 	moved []Event
+	share sharer
 }
 
 type membership struct {
