@@ -282,7 +282,7 @@ func (t *stream) sendNodes(st *fsm.State) {
 		e := nodesEvent{Index: t.at.Index}
 		for ord := range t.dirty {
 			if n := st.NodeAt(ord); n != nil {
-				e.Nodes = append(e.Nodes, nodeChange{n.ID, st.Status(ord), st.Row(ord).Connected, inSync(st, n), false})
+				e.Nodes = append(e.Nodes, nodeChange{n.ID, st.Status(ord), st.Row(ord).Connected, st.Converged(ord), false})
 			}
 		}
 		for _, id := range t.gone {

@@ -104,7 +104,7 @@ func healthOf(st *fsm.State, n *fsm.Node) instanceHealth {
 	row := st.Row(n.Ordinal)
 	seen := row.Observed()
 	out := instanceHealth{
-		Connected: row.Connected, Owner: ownerName(st, n), Status: st.Status(n.Ordinal), InSync: inSync(st, n),
+		Connected: row.Connected, Owner: ownerName(st, n), Status: st.Status(n.Ordinal), InSync: st.Converged(n.Ordinal),
 		Attempts: st.Attempts(n.Ordinal), LastError: lastError(st, n), Drift: driftOf(st, n), Facts: notNilMap(n.Facts),
 		Warnings: []warningRow{}, Unmanaged: notNil(seen.Unmanaged), Documents: []instanceDocument{},
 	}

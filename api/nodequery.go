@@ -77,7 +77,7 @@ func valueOf(st *fsm.State, n *fsm.Node, key string) string {
 	case "status":
 		return string(st.Status(n.Ordinal))
 	case "in_sync":
-		return strconv.FormatBool(inSync(st, n))
+		return strconv.FormatBool(st.Converged(n.Ordinal))
 	case "connected":
 		return strconv.FormatBool(st.Row(n.Ordinal).Connected)
 	case "peer":

@@ -51,16 +51,9 @@ func nodeOf(st *fsm.State, n *fsm.Node) nodeRow {
 		ID: n.ID, Kind: n.Kind, Labels: notNilMap(n.Labels), Facts: notNilMap(n.Facts), Agent: n.AgentVersion,
 		Connected: row.Connected, Peer: peerName(st, row),
 		Desired: desiredRow(st.Desired(n.Ordinal)), Reported: reportedRow(st, row),
-		InSync: inSync(st, n), Status: st.Status(n.Ordinal), Attempts: st.Attempts(n.Ordinal),
+		InSync: st.Converged(n.Ordinal), Status: st.Status(n.Ordinal), Attempts: st.Attempts(n.Ordinal),
 		LastError: lastError(st, n), Drift: driftOf(st, n), Enrolled: timeText(n.Enrolled),
 	}
-}
-
-// inSync tells whether a node holds what is desired. An agent that is away keeps
-// what it has re-read and reported; an instance only ever says what it holds when
-// it is asked, so one that cannot be reached is not in sync.
-func inSync(st *fsm.State, n *fsm.Node) bool {
-	return st.Converged(n.Ordinal) && (n.Instance == nil || st.Row(n.Ordinal).Unreachable() == nil)
 }
 
 func (s *Server) nodeFullOf(st *fsm.State, n *fsm.Node, c *call) nodeFull {

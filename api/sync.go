@@ -272,8 +272,8 @@ func waitsForPerson(st *fsm.State, n *fsm.Node, document string) bool {
 // holds tells whether a node holds what is desired of a document, or of all:
 // where another document fell back, this one may be held all the same.
 func holds(st *fsm.State, n *fsm.Node, document string) bool {
-	if document == "" || inSync(st, n) {
-		return inSync(st, n)
+	if document == "" || st.Converged(n.Ordinal) {
+		return st.Converged(n.Ordinal)
 	}
 	row, wanted := st.Row(n.Ordinal), st.Wanted(n.Ordinal)
 	return row.Known && row.Confirmed && row.Unreachable() == nil && row.Reported == wanted.Sum && !row.At.Less(fsm.Position{Epoch: st.Epoch(), Index: st.Since(n.Ordinal)}) &&

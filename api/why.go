@@ -63,7 +63,7 @@ func explain(st *fsm.State, n *fsm.Node, standing Standing, now time.Time) whyAn
 	q := &inquiry{st: st, node: n, row: st.Row(n.Ordinal), standing: standing, now: now}
 	status := st.Status(n.Ordinal)
 	out := whyAnswer{
-		Node: n.ID, Status: status, InSync: inSync(st, n),
+		Node: n.ID, Status: status, InSync: st.Converged(n.Ordinal),
 		Desired: desiredRow(st.Desired(n.Ordinal)), Running: reportedRow(st, q.row),
 	}
 	if f := q.row.Failure; f != nil {

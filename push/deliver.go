@@ -77,7 +77,10 @@ func (c *caller) refused(ctx context.Context, f *frame, doc content, err error) 
 		return err
 	}
 	if offline(err) && c.readVersions(ctx) != nil {
-		return err // nothing was tried; one that answers and only drops updates has failed
+		if e.Sent { // perhaps it died of it, and would each time
+			c.fail(f, wire.Problem{Target: doc.target, Stage: wire.StageWrite, Code: wire.CodeInterrupted, Message: "it was gone after this was sent to it: " + e.Message, Retryable: true})
+		}
+		return err // otherwise nothing was tried; one that answers and only drops updates has failed
 	}
 	p := wire.Problem{Target: doc.target, Stage: wire.StageWrite, Code: string(e.Code), Message: e.Message, LogTail: e.Details, Retryable: e.Retryable}
 	switch {

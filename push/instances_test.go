@@ -182,6 +182,31 @@ func TestAnUnreachableInstanceIsOfflineWithItsReason(t *testing.T) {
 	}
 }
 
+func TestAnUpdateThatEndsAnInstanceIsAnAttempt(t *testing.T) {
+	b := newBed(t)
+	s := b.newInstance("hook-1", badinstance.Config{})
+	b.put("webhooks", hooks1)
+	b.untilStatus("hook-1", fsm.Acked)
+	s.Behave(badinstance.Hang().On(badinstance.Update).Times(2))
+	b.put("webhooks", hooks2)
+	for n := 1; n <= 2; n++ {
+		s.AwaitRequests(t, 10*time.Second, 1+n, badinstance.Update)
+		s.Stop()
+		b.until("it is gone, and that was an attempt", func(state *fsm.State) bool {
+			ord := b.ordOf(state)
+			return state.Status(ord) == fsm.Offline && state.Row(ord).Unreachable() != nil && state.Attempts(ord) == n
+		})
+		if p := b.lastError("hook-1"); p.Code != "interrupted" || p.Target != "webhooks" {
+			t.Errorf("the reason: %+v", p)
+		}
+		s.Resume(t)
+	}
+	b.untilStatus("hook-1", fsm.Acked)
+	if s.Running("webhooks") != hooks2 {
+		t.Errorf("it runs %q", s.Running("webhooks"))
+	}
+}
+
 func TestDriftOfAnInstanceIsHealedOrReported(t *testing.T) {
 	b := newBed(t)
 	s := b.newInstance("hook-1", badinstance.Config{})

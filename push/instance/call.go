@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
@@ -106,15 +107,15 @@ func (c *Caller) call(ctx context.Context, t Target, method, path string, body *
 	if end, ok := ctx.Deadline(); ok {
 		within = min(within, time.Until(end).Round(time.Millisecond))
 	}
-	response, err := send(limited, transport, request)
+	response, sent, err := send(limited, transport, request)
 	if err != nil {
-		return nil, failure(ctx, err, within, t.Token)
+		return nil, failure(ctx, err, within, sent, t.Token)
 	}
 	defer response.Body.Close()
 	r := reply{status: response.StatusCode, header: response.Header}
 	r.body, err = io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
-		return nil, failure(ctx, fmt.Errorf("the connection ended within the answer: %w", err), within, t.Token)
+		return nil, failure(ctx, fmt.Errorf("the connection ended within the answer: %w", err), within, true, t.Token)
 	}
 	if len(r.body) > maxBody {
 		r.body, r.cut = r.body[:maxBody], true
@@ -126,20 +127,29 @@ func (c *Caller) call(ctx context.Context, t Target, method, path string, body *
 // cookies. A kept connection may turn out to be closed (many services do so
 // after 5 s, or were started again), which says nothing about the instance: it is
 // tried again until a fresh connection was used. net/http does that as well, but
-// not once it has written a part of a body.
-func send(ctx context.Context, transport *http.Transport, request *http.Request) (*http.Response, error) {
+// not once it has written a part of a body. sent tells whether the request was
+// written as a whole at least once: a service may have died of it.
+func send(ctx context.Context, transport *http.Transport, request *http.Request) (response *http.Response, sent bool, err error) {
 	var reused bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }})
+	var written atomic.Bool
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused },
+		WroteRequest: func(i httptrace.WroteRequestInfo) {
+			if i.Err == nil {
+				written.Store(true)
+			}
+		},
+	})
 	for attempt := 1; ; attempt++ {
 		reused = false
 		// The Body is closed when it fails.
-		response, err := transport.RoundTrip(request.WithContext(ctx))
+		response, err = transport.RoundTrip(request.WithContext(ctx))
 		if err == nil || !reused || ctx.Err() != nil || attempt > connsPerHost {
-			return response, err
+			return response, written.Load(), err
 		}
 		if request.GetBody != nil {
 			if request.Body, err = request.GetBody(); err != nil {
-				return nil, err
+				return nil, written.Load(), err
 			}
 		}
 	}

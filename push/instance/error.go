@@ -46,6 +46,7 @@ type Error struct {
 	RetryAfter time.Duration // what the instance asked for, 0 to 1 h
 	Retryable  bool          // the same call may succeed later
 	Busy       bool          // CodeBusy: it does not count against the content nor the instance
+	Sent       bool          // CodeUnreachable: the whole request had been written before
 }
 
 func (e *Error) Error() string {

@@ -130,7 +130,7 @@ func quote(r reply) string {
 
 // failure maps an error of the transport. When the caller gave up, that is what
 // is returned: it is no failure of the instance.
-func failure(ctx context.Context, err error, within time.Duration, secret Token) error {
+func failure(ctx context.Context, err error, within time.Duration, sent bool, secret Token) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return fmt.Errorf("call of an instance: %w", ctx.Err())
 	}
@@ -152,6 +152,7 @@ func failure(ctx context.Context, err error, within time.Duration, secret Token)
 	default:
 		e.Message = strings.TrimPrefix(rootText(err), "http: ")
 	}
+	e.Sent = sent && e.Code == CodeUnreachable
 	e.Message = Clean(e.Message, maxMessage, secret)
 	return e
 }
