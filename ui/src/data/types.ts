@@ -359,8 +359,9 @@ export interface Verified {
   unverified?: boolean;
   wanted?: string;
   reported?: string;
-  /** Why it could not be asked. */
-  error?: { code: string; message: string };
+  /** Why it is not in sync, where the hashes do not tell. */
+  code?: string;
+  error?: string;
 }
 
 export interface VerifyAnswer {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { InstanceRow, Synced, Verified } from "../data/types";
-import { facts, failedFirst, groupBy, notes, outcome, silence, verdict, worstFirst } from "./instances";
+import { facts, failedFirst, groupBy, notes, outcome, silence, unverified, verdict, worstFirst } from "./instances";
 
 const row = (more: Partial<InstanceRow>): InstanceRow => ({
   id: "hook-1",
@@ -51,8 +51,8 @@ test("notes name the worst first and nothing twice", () => {
     "gone from its discovery",
     "tells its version without a token",
     "unmanaged: routes",
-    "hash unverified: webhooks",
   ]);
+  expect(unverified(r)).toBe("hash unverified: webhooks");
   expect(notes(row({}))).toEqual([]);
 });
 
@@ -67,9 +67,10 @@ test("no answer is not in sync, and stands first", () => {
     { id: "d", in_sync: true },
     { id: "c", in_sync: true, unverified: true },
     { id: "b", in_sync: false, wanted: "1", reported: "2" },
-    { id: "a", in_sync: false, wanted: "1", error: { code: "timeout", message: "no answer within 4s" } },
+    { id: "a", in_sync: false, wanted: "1", code: "timeout", error: "no answer within 4s" },
+    { id: "aa", in_sync: false, code: "not_pushed", error: "it has not taken the wanted version yet" },
   ];
-  expect(worstFirst(rows).map(verdict)).toEqual(["silent", "differs", "unverified", "same"]);
+  expect(worstFirst(rows).map(verdict)).toEqual(["silent", "differs", "differs", "unverified", "same"]);
 });
 
 test("the failed stand first, those on the way are neither failed nor done", () => {

@@ -53,9 +53,13 @@ export function notes(row: InstanceRow): string[] {
   if (row.gone) out.push("gone from its discovery");
   for (const w of row.warnings ?? []) out.push(w.message || w.code);
   if (row.unmanaged?.length) out.push(`unmanaged: ${row.unmanaged.join(", ")}`);
-  const blind = (row.documents ?? []).filter((d) => d.unverified).map((d) => d.target);
-  if (blind.length > 0) out.push(`hash unverified: ${blind.join(", ")}`);
   return out;
+}
+
+/** Targets whose hash only the instance itself can tell; that is as it should be where there are placeholders. */
+export function unverified(row: InstanceRow): string {
+  const targets = (row.documents ?? []).filter((d) => d.unverified).map((d) => d.target);
+  return targets.length > 0 ? `hash unverified: ${targets.join(", ")}` : "";
 }
 
 /** "3 webhooks, 2 connections, up 4 h", from what the instance tells of itself. */
@@ -72,9 +76,12 @@ export function facts(row: InstanceRow): string {
 
 export type Verdict = "silent" | "differs" | "unverified" | "same";
 
+/** Codes of those that answered: they hold another version, or none. */
+const answered = new Set(["", "not_pushed", "not_reported", "not_wanted"]);
+
 export function verdict(v: Verified): Verdict {
   if (v.in_sync) return v.unverified ? "unverified" : "same";
-  return v.error ? "silent" : "differs";
+  return v.reported || answered.has(v.code ?? "") ? "differs" : "silent";
 }
 
 const order: Record<Verdict, number> = { silent: 0, differs: 1, unverified: 2, same: 3 };

@@ -25,22 +25,25 @@ export function SourceFields({ form, set, wrong }: Props) {
   );
 }
 
-function Urls({ form, set, wrong }: Props) {
+function Scheme({ form, set }: Pick<Props, "form" | "set">) {
   return (
-    <div className={css.pair}>
-      <SelectField label="Scheme of the instances" value={form.scheme} onChange={(e) => set({ scheme: e.target.value })}>
-        <option value="https">https</option>
-        <option value="http">http</option>
-      </SelectField>
-      <TextField
-        label="Path of their URLs"
-        mono
-        value={form.path}
-        placeholder="none"
-        error={wrong.path}
-        onChange={(e) => set({ path: e.target.value })}
-      />
-    </div>
+    <SelectField label="Scheme of the instances" value={form.scheme} onChange={(e) => set({ scheme: e.target.value })}>
+      <option value="https">https</option>
+      <option value="http">http</option>
+    </SelectField>
+  );
+}
+
+function Path({ form, set, wrong }: Props) {
+  return (
+    <TextField
+      label="Path of their URLs"
+      mono
+      value={form.path}
+      placeholder="none"
+      error={wrong.path}
+      onChange={(e) => set({ path: e.target.value })}
+    />
   );
 }
 
@@ -80,8 +83,9 @@ function Dns({ form, set, wrong }: Props) {
           error={wrong.resolver}
           onChange={(e) => set({ resolver: e.target.value })}
         />
+        <Scheme form={form} set={set} />
       </div>
-      <Urls form={form} set={set} wrong={wrong} />
+      <Path form={form} set={set} wrong={wrong} />
     </>
   );
 }
@@ -115,13 +119,14 @@ function Consul({ form, set, wrong }: Props) {
           placeholder="Consul’s own"
           onChange={(e) => set({ datacenter: e.target.value })}
         />
+        <Scheme form={form} set={set} />
       </div>
       <Check
         label="Only those whose health checks pass"
         checked={form.passing}
         onChange={(e) => set({ passing: e.target.checked })}
       />
-      <Urls form={form} set={set} wrong={wrong} />
+      <Path form={form} set={set} wrong={wrong} />
     </>
   );
 }

@@ -86,7 +86,7 @@ function Unanswered({ rows }: { rows: Verified[] }) {
   if (silent.length === 0) return null;
   return (
     <Section title="Not answering" aside="an instance that does not answer is not in sync">
-      <Groups groups={groupBy(silent, (r) => r.error ?? { code: "", message: "" })} />
+      <Groups groups={groupBy(silent, (r) => ({ code: r.code ?? "", message: r.error ?? "" }))} />
     </Section>
   );
 }

@@ -1,6 +1,6 @@
 import { Link } from "@tanstack/react-router";
 import type { InstanceRow } from "../../data/types";
-import { facts, notes } from "../../lib/instances";
+import { facts, notes, unverified } from "../../lib/instances";
 import { formatLabels } from "../../lib/labels";
 import { Button } from "../../parts/Button";
 import type { Column } from "../../parts/DataTable";
@@ -105,6 +105,8 @@ function state(r: InstanceRow): string {
 
 function Health({ row }: { row: InstanceRow }) {
   const [first, ...others] = notes(row);
-  if (!first) return <Two top={facts(row) || "–"} under={row.has_token ? "" : "called without a token"} />;
-  return <Two top={first} under={others.join(" · ") || facts(row)} title={[row.unreachable?.message ?? first, ...others].join("\n")} />;
+  const soft = [...others, unverified(row), row.has_token ? "" : "called without a token"].filter(Boolean);
+  if (!first) return <Two top={facts(row) || "–"} under={soft.join(" · ")} />;
+  if (soft.length === 0) soft.push(facts(row));
+  return <Two top={first} under={soft.join(" · ")} title={[row.unreachable?.message ?? first, ...soft].join("\n")} />;
 }

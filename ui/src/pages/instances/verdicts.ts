@@ -5,6 +5,6 @@ import type { Verdict } from "../../lib/instances";
 export const verdictMark: Record<Verdict, [Status, string]> = {
   silent: ["offline", "no answer"],
   differs: ["reverted", "differs"],
-  unverified: ["pending", "unverified"],
+  unverified: ["acked", "unverified"],
   same: ["acked", "in sync"],
 };

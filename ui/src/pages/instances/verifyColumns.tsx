@@ -41,11 +41,11 @@ export function verifyColumns(document: string): Column<Verified>[] {
       width: "minmax(0,2.4fr)",
       cell: (r) =>
         r.error ? (
-          <span title={r.error.message}>
-            {r.error.message} <code>{r.error.code}</code>
+          <span title={r.error}>
+            {r.error} <code>{r.code}</code>
           </span>
         ) : r.unverified ? (
-          <span className={css.soft}>as reported after the last update; the instance fills in placeholders</span>
+          <span className={css.soft}>placeholders: the hash is the one it told after the last update</span>
         ) : null,
     },
   ];

@@ -17,7 +17,6 @@ export function Instance({ id }: { id: string }) {
     <Loaded query={query} rows={4}>
       {(instance) => (
         <>
-          <Unreachable instance={instance} />
           <Odd instance={instance} />
           <Section title="Instance">
             <Facts
@@ -38,8 +37,9 @@ export function Instance({ id }: { id: string }) {
   );
 }
 
-function Unreachable({ instance }: { instance: InstanceRow }) {
-  const reason = instance.unreachable;
+/** Why it cannot be called. */
+export function Unreachable({ id }: { id: string }) {
+  const reason = useQuery(instanceQuery(id)).data?.unreachable;
   if (!reason) return null;
   return (
     <Section

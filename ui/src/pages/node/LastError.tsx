@@ -7,7 +7,8 @@ import css from "./Node.module.css";
 /** What the node itself said when it last refused or failed. */
 export function LastError({ node }: { node: NodeFull }) {
   const error = node.last_error;
-  if (!error) return null;
+  // That an instance could not be called stands at the top already.
+  if (!error || (node.kind === "instance" && !error.stage)) return null;
   return (
     <Section
       title="Last error"

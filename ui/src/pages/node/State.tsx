@@ -20,7 +20,9 @@ export function State({ node }: { node: NodeFull }) {
       <div className={css.side}>
         <span className={css.label}>Reported</span>
         <span className={css.big}>
-          {node.in_sync ? (
+          {node.kind === "instance" && !node.connected ? (
+            <StatusMark status="offline" word={`does not answer${reported?.revision ? `, revision ${reported.revision} before` : ""}`} />
+          ) : node.in_sync ? (
             <StatusMark status="acked" word={`in sync${reported?.revision ? `, revision ${reported.revision}` : ""}`} />
           ) : reported?.revision ? (
             `revision ${reported.revision}`

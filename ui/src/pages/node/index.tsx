@@ -11,7 +11,7 @@ import { Facts, Page, Section } from "../../parts/Page";
 import { Time } from "../../parts/Time";
 import { Documents } from "./Documents";
 import { Drift } from "./Drift";
-import { Instance } from "./Instance";
+import { Instance, Unreachable } from "./Instance";
 import { LabelsDialog } from "./LabelsDialog";
 import { LastError } from "./LastError";
 import { NodeActions } from "./NodeActions";
@@ -49,6 +49,7 @@ function Shown({ node }: { node: NodeFull }) {
       actions={<NodeActions node={node} act={act} why={why} />}
     >
       <State node={node} />
+      {node.kind === "instance" ? <Unreachable id={node.id} /> : null}
       <Drift node={node} />
       <WhyNow node={node} />
       <LastError node={node} />
