@@ -29,7 +29,7 @@ func TestTheInterfaceInChromium(t *testing.T) {
 	}
 	f := newFleet(t, 3, "--agents", "5")
 	file := f.start()
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 6*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", filepath.Join("e2e", "demo.mjs"))
 	cmd.Dir = ui

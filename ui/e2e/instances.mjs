@@ -126,9 +126,12 @@ async function removesAnInstance(t) {
   const { page } = t;
   await page.goto(`${t.url}/instances?q=${t.instance}`);
   await page.getByRole("heading", { name: "Not answering" }).waitFor();
+  // The dialog may ask for it once more, when it is gone.
+  const done = t.watch.expect(404, new RegExp(`/api/v1/instances/${t.instance}$`));
   await page.getByRole("button", { name: `Remove ${t.instance}`, exact: true }).click();
   await page.getByRole("button", { name: "Remove the instance" }).click();
   await row(t, "Instances").waitFor({ state: "detached" });
+  done();
   await call(t, "DELETE", `/instances/${t.silent}`);
   await call(t, "DELETE", `/documents/${encodeURIComponent(t.name)}`);
 }
@@ -143,6 +146,7 @@ async function addsADiscovery(t) {
   await dialog.getByRole("button", { name: "Add the discovery" }).click();
   await dialog.getByText("A file’s path.").waitFor();
   await dialog.getByLabel("Path").fill("there-is-no-such-file.json");
+  await dialog.getByLabel("Asked every").fill("5s");
   await dialog.getByRole("button", { name: "Add the discovery" }).click();
   await dialog.waitFor({ state: "detached" });
   await row(t, "Discoveries").getByText("failing", { exact: true }).waitFor();

@@ -12,9 +12,12 @@ export function RemoveInstance({ instance, why, onClose }: { instance: InstanceR
   const run = useMutation({
     mutationFn: () => removeInstance(instance.id),
     onSuccess: () => {
-      for (const key of [keys.instances, keys.nodes, keys.fleet, keys.deadLetters]) void client.invalidateQueries({ queryKey: key });
-      notify(`${instance.id} was removed.`);
       onClose();
+      // Not the one that this dialog is about: it is gone.
+      for (const key of [keys.instanceList, keys.instanceHeld, keys.nodes, keys.fleet, keys.deadLetters]) {
+        void client.invalidateQueries({ queryKey: key });
+      }
+      notify(`${instance.id} was removed.`);
     },
   });
   const found = instance.source && instance.source !== "manual" && !instance.gone;
