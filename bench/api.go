@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -48,6 +49,26 @@ func (r *refused) Error() string { return fmt.Sprintf("%d: %s", r.status, r.text
 
 // call sends one request and reads the whole answer.
 func (a *api) call(ctx context.Context, method, address string, body []byte, into any) error {
+	return a.send(ctx, method, address, "", body, into)
+}
+
+// writeTries bounds how often a write is repeated.
+const writeTries = 5
+
+// write is a call that is repeated, as one and the same, when the leader was
+// lost before it answered: on a busy machine that happens.
+func (a *api) write(ctx context.Context, method, address string, body []byte, into any) error {
+	key := rand.Text()
+	for try := 1; ; try++ {
+		err := a.send(ctx, method, address, key, body, into)
+		var no *refused
+		if try == writeTries || !errors.As(err, &no) || no.status < http.StatusInternalServerError {
+			return err
+		}
+	}
+}
+
+func (a *api) send(ctx context.Context, method, address, key string, body []byte, into any) error {
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
 		return err

@@ -82,7 +82,7 @@ func growVersions(ctx context.Context, o options, g *grown, versions int) error 
 	}
 	for w.Version+1 < uint64(versions) {
 		s.changes++
-		if err := s.drover.api.call(ctx, http.MethodPatch, s.peer(0)+documentPath, load.Patch(load.Value(s.changes)), &w); err != nil {
+		if err := s.drover.api.write(ctx, http.MethodPatch, s.peer(0)+documentPath, load.Patch(load.Value(s.changes)), &w); err != nil {
 			return err
 		}
 	}
@@ -156,7 +156,7 @@ func (s *side) commit(ctx context.Context, edits []edit) error {
 		if err != nil {
 			return err
 		}
-		if err := s.drover.api.call(ctx, http.MethodPost, s.peer(0)+"/api/v1/changes", body, nil); err != nil {
+		if err := s.drover.api.write(ctx, http.MethodPost, s.peer(0)+"/api/v1/changes", body, nil); err != nil {
 			return err
 		}
 		if err := s.inSync(ctx, s.peer(0)); err != nil {
@@ -178,7 +178,7 @@ func (s *side) replace(ctx context.Context, size int, selector string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.drover.api.call(ctx, http.MethodPut, s.peer(0)+documentPath, body, nil); err != nil {
+	if err := s.drover.api.write(ctx, http.MethodPut, s.peer(0)+documentPath, body, nil); err != nil {
 		return err
 	}
 	if err := s.inSync(ctx, s.peer(0)); err != nil {

@@ -81,7 +81,7 @@ func startDrover(ctx context.Context, o options, name string, more ...string) (*
 		"content": json.RawMessage(load.Document(o.bytes, load.Value(s.changes))), "selector": selector,
 	})
 	if err == nil {
-		err = s.drover.api.call(ctx, http.MethodPut, s.peer(0)+documentPath, body, nil)
+		err = s.drover.api.write(ctx, http.MethodPut, s.peer(0)+documentPath, body, nil)
 	}
 	if err != nil {
 		return nil, errors.Join(err, s.stop())
@@ -271,7 +271,7 @@ func (s *side) push(ctx context.Context) (round, error) {
 		p pushed
 	)
 	began := time.Now()
-	if err := s.drover.api.call(ctx, http.MethodPatch, peer+documentPath, load.Patch(load.Value(s.changes)), &w); err != nil {
+	if err := s.drover.api.write(ctx, http.MethodPatch, peer+documentPath, load.Patch(load.Value(s.changes)), &w); err != nil {
 		return r, err
 	}
 	r.Commit = ms(time.Since(began))

@@ -113,7 +113,7 @@ func (s Series) draw(b *strings.Builder, x, y scale) {
 		}
 		fmt.Fprintf(&path, "%c%.1f %.1f", move, x.at(p.X), y.at(p.Y))
 		if p.Most > p.Least {
-			fmt.Fprintf(b, `<line class="spread s%d" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`+"\n", s.Colour, x.at(p.X), y.at(p.Least), x.at(p.X), y.at(p.Most))
+			fmt.Fprintf(b, `<line class="spread s%d" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`+"\n", s.Colour, x.at(p.X), y.at(p.Least), x.at(p.X), y.at(min(p.Most, y.to)))
 		}
 	}
 	fmt.Fprintf(b, `<path class="line s%d" d="%s"/>`+"\n", s.Colour, path.String())

@@ -56,6 +56,9 @@ func TestScales(t *testing.T) {
 	if y.to != 50 || len(y.ticks) != 6 || y.at(0) != panelHeight-bottom || y.at(50) != top {
 		t.Errorf("the y axis: %+v", y)
 	}
+	if y := (Panel{Series: []Series{{"a", 0, []Point{{1, 10, 9, 5000}}}}}).yScale(); y.to != 15 {
+		t.Errorf("one value far above presses the curve down: %+v", y)
+	}
 	for _, p := range []Panel{{}, {Log: true, Series: []Series{{"one", 0, []Point{{5, 0, 0, 0}}}}}} {
 		p.Tick = Number
 		if got := drawn(t, p); strings.Contains(got, "NaN") || strings.Contains(got, "Inf") {

@@ -44,14 +44,16 @@ func (p Panel) xScale() scale {
 }
 
 // yScale begins at zero, so that a curve that looks flat is flat, and ends at
-// a round number.
+// a round number. One value far above all others does not press the curves
+// down: its spread is cut at the upper edge.
 func (p Panel) yScale() scale {
-	most := 0.0
+	most, spread := 0.0, 0.0
 	for _, line := range p.Series {
 		for _, point := range line.Points {
-			most = max(most, point.Y, point.Most)
+			most, spread = max(most, point.Y), max(spread, point.Most)
 		}
 	}
+	most = max(most, min(spread, 1.5*most))
 	if most == 0 {
 		most = 1
 	}
