@@ -245,8 +245,14 @@ func (c *caller) read(ctx context.Context) error {
 	return c.readOnce(ctx)
 }
 
+// call runs one request to the instance.
+func (c *caller) call(ctx context.Context, request func(context.Context) error) error {
+	row := c.row()
+	return call(ctx, c.server.places.of(&row), request)
+}
+
 func (c *caller) readOnce(ctx context.Context) error {
-	err := c.server.call(ctx, func(ctx context.Context) (err error) {
+	err := c.call(ctx, func(ctx context.Context) (err error) {
 		c.info, err = c.server.http.Info(ctx, c.target)
 		return err
 	})
@@ -257,7 +263,7 @@ func (c *caller) readOnce(ctx context.Context) error {
 }
 
 func (c *caller) readVersions(ctx context.Context) error {
-	return c.server.call(ctx, func(ctx context.Context) error {
+	return c.call(ctx, func(ctx context.Context) error {
 		v, err := c.server.http.Versions(ctx, c.target)
 		if err == nil {
 			c.hashes = v.ByType
@@ -394,7 +400,7 @@ func (c *caller) checkOpen(ctx context.Context) {
 	if c.warnings != nil {
 		return
 	}
-	_ = c.server.call(ctx, func(ctx context.Context) error {
+	_ = c.call(ctx, func(ctx context.Context) error {
 		open, err := c.server.http.Open(ctx, c.target)
 		if err != nil {
 			return err // it is asked again with the next look

@@ -61,7 +61,7 @@ func (c *caller) deliver(ctx context.Context, f *frame) error {
 func (c *caller) push(ctx context.Context, doc content) error {
 	// A call that was sent is waited for even when this peer ceases to serve the
 	// instance: whoever does next waits as long.
-	return c.server.call(ctx, func(context.Context) error {
+	return c.call(ctx, func(context.Context) error {
 		_, err := c.server.http.Update(c.life, c.target, instance.Update{
 			Type: doc.target, Config: doc.text, Version: strconv.FormatUint(doc.version.Number, 10),
 		})

@@ -41,14 +41,30 @@ const (
 	slowAfter   = time.Second
 )
 
+// places are those for requests. Instances that did not answer the last time
+// have their own: however many they are, they take none from the others.
+type places struct{ sound, doubtful chan struct{} }
+
+func newPlaces() places {
+	return places{make(chan struct{}, callsAtOnce), make(chan struct{}, callsAtOnce)}
+}
+
+// of are the places for an instance of which the state has this row.
+func (p places) of(row *fsm.Row) chan struct{} {
+	if row != nil && row.Unreachable() != nil {
+		return p.doubtful
+	}
+	return p.sound
+}
+
 // call runs one request when there is a place for it.
-func (s *Server) call(ctx context.Context, request func(context.Context) error) error {
+func call(ctx context.Context, at chan struct{}, request func(context.Context) error) error {
 	select {
-	case s.calls <- struct{}{}:
+	case at <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	free := func() { <-s.calls }
+	free := func() { <-at }
 	slow := time.AfterFunc(slowAfter, free)
 	err := request(ctx)
 	if slow.Stop() {

@@ -294,6 +294,42 @@ func TestOneHungInstanceDelaysNoOther(t *testing.T) {
 	})
 }
 
+// Many hung instances must not take the places of those that answer.
+func TestManyHungInstancesDelayNoOther(t *testing.T) {
+	b := newBed(t)
+	b.newInstance("hook-1", badinstance.Config{})
+	hung := b.newInstance("hung", badinstance.Config{})
+	hung.Behave(badinstance.Hang())
+	const many = 2*callsAtOnce + 20
+	for n := range many {
+		url := hung.URL + "/" + strconv.Itoa(n)
+		b.do(fsm.PutInstance{ID: "hung-" + strconv.Itoa(n), Create: true, URL: &url})
+	}
+	b.put("webhooks", hooks1)
+	b.untilStatus("hook-1", fsm.Acked)
+	b.until("the others are known to hang", func(state *fsm.State) bool {
+		for n := range many {
+			if state.Row(state.Node("hung-"+strconv.Itoa(n)).Ordinal).Unreachable() == nil {
+				return false
+			}
+		}
+		return true
+	})
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), slowAfter*3/4)
+		found, err := b.server.Verify(ctx, "webhooks", nil)
+		cancel()
+		if err != nil || len(found) != many+2 {
+			t.Fatalf("%d results, %v", len(found), err)
+		}
+		for _, v := range found {
+			if v.InSync != (v.ID == "hook-1") {
+				t.Fatalf("%+v", v)
+			}
+		}
+	}
+}
+
 // second runs another peer's delivery over the same state.
 func (b *bed) second(id string) (s *Server, stop func()) {
 	b.t.Helper()

@@ -70,7 +70,7 @@ type Server struct {
 // calling is what instances are called with.
 type calling struct {
 	http   *instance.Caller
-	calls  chan struct{} // a place for each request under way
+	places places // for requests to instances
 	prints *fingerprints
 	finder *discovery.Finder
 }
@@ -94,7 +94,7 @@ func New(config Config, deps Deps) *Server {
 		writers:   newWriters(),
 		admission: admission{verifying: make(chan struct{}, verifyCount), claims: claims{recent: map[uint32][]time.Time{}}},
 		calling: calling{
-			http: caller, calls: make(chan struct{}, callsAtOnce), prints: newFingerprints(),
+			http: caller, places: newPlaces(), prints: newFingerprints(),
 			finder: discovery.New(discovery.Config{Files: config.Instances.Files}, discovery.Deps{Caller: caller}),
 		},
 		kicked: make(chan struct{}, 1), heard: make(chan struct{}, 1),

@@ -39,7 +39,7 @@ func (s *Server) Verify(ctx context.Context, document string, ids []string) ([]V
 				continue
 			}
 			row := state.Row(n.Ordinal)
-			c := check{node: n, baselines: baselinesOf(row.Observed())}
+			c := check{node: n, row: row, baselines: baselinesOf(row.Observed())}
 			for _, x := range expect(state, state.Desired(n.Ordinal), &fsm.Row{}) {
 				if document == "" || x.document == document {
 					c.wanted = append(c.wanted, x)
@@ -62,6 +62,7 @@ func (s *Server) Verify(ctx context.Context, document string, ids []string) ([]V
 // check is one instance with what is desired of it.
 type check struct {
 	node      *fsm.Node
+	row       *fsm.Row
 	wanted    []expected
 	baselines baselines
 }
@@ -70,7 +71,7 @@ func (s *Server) verify(ctx context.Context, c check) []Verified {
 	var versions instance.Versions
 	target, err := s.target(c.node)
 	if err == nil {
-		err = s.call(ctx, func(ctx context.Context) (err error) {
+		err = call(ctx, s.places.of(c.row), func(ctx context.Context) (err error) {
 			versions, err = s.http.Versions(ctx, target)
 			return err
 		})
