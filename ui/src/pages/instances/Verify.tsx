@@ -93,7 +93,10 @@ function Unanswered({ rows }: { rows: Verified[] }) {
 
 const keyOf = (r: Verified) => `${r.id} ${r.document ?? ""} ${r.target ?? ""}`;
 
-const summed = (v: Verdict, n: number) => `${number(n)} ${v === "differs" && n > 1 ? "differ" : verdictMark[v][1]}`;
+function summed(v: Verdict, n: number): string {
+  if (v === "unverified") return `${number(n)} in sync by their own word`;
+  return `${number(n)} ${v === "differs" && n > 1 ? "differ" : verdictMark[v][1]}`;
+}
 
 function Sums({ rows }: { rows: Verified[] }) {
   const counts = new Map<Verdict, number>();

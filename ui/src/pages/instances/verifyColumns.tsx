@@ -45,7 +45,7 @@ export function verifyColumns(document: string): Column<Verified>[] {
             {r.error} <code>{r.code}</code>
           </span>
         ) : r.unverified ? (
-          <span className={css.soft}>placeholders: the hash is the one it told after the last update</span>
+          <span className={css.soft}>hash as it told after the last update</span>
         ) : null,
     },
   ];

@@ -74,14 +74,14 @@ function Odd({ instance }: { instance: InstanceRow }) {
       </>,
     ]);
   }
-  for (const d of instance.documents ?? []) {
-    if (!d.unverified) continue;
+  const filled = (instance.documents ?? []).filter((d) => d.unverified).map((d) => d.target);
+  if (filled.length > 0) {
     rows.push([
-      `unverified ${d.target}`,
+      "unverified",
       "unverified",
       <>
-        It fills in placeholders of <code>{d.target}</code>, so what it holds is compared with the hash that it reported right after the
-        last update.
+        It fills in placeholders of <code>{filled.join(" ")}</code>, so what it holds is compared with the hash that it told right after
+        the last update.
       </>,
     ]);
   }

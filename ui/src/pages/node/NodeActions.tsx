@@ -52,7 +52,7 @@ export function NodeActions({ node, act, why }: Props) {
         </Button>
       )}
       {instance ? (
-        <Button kind={stuck ? "plain" : "primary"} why={sync} onClick={() => act("sync")}>
+        <Button kind={stuck || node.in_sync ? "plain" : "primary"} why={sync} onClick={() => act("sync")}>
           Sync…
         </Button>
       ) : (
