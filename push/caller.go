@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"time"
 
 	"github.com/droverhq/drover/fsm"
@@ -199,6 +200,9 @@ func (c *caller) open(ctx context.Context) error {
 		// Whoever served it before may not have come to push back what it accepted.
 		c.dirty[v.targetOf(r.Document)] = true
 	}
+	if v.owes {
+		c.disbelieve(v)
+	}
 	have, err := c.have(v)
 	if err != nil {
 		return err
@@ -210,7 +214,7 @@ func (c *caller) open(ctx context.Context) error {
 	}
 	c.box = newMailbox()
 	c.session = c.server.core.admitInstance(c.box, instanceHello{
-		node: c.node, connection: v.row.Session.Connection + 1, at: v.row.At, have: have,
+		node: c.node, connection: v.row.Session.Connection + 1, at: v.row.At, have: have, listed: !c.doubts(v),
 		facts: factsOf(c.info), observed: c.news(v),
 	})
 	c.said = haveSum(have)
@@ -277,6 +281,7 @@ type standing struct {
 	row    *fsm.Row
 	wanted []expected
 	want   fsm.Sum
+	owes   bool // a sync was asked for that has not been carried out
 	// stale: the settings that this caller began with are not those of the state
 	// any more; another one is about to begin.
 	stale bool
@@ -296,6 +301,7 @@ func (c *caller) standing() (v standing) {
 		if v.row = state.Row(c.node.Ordinal); v.row != nil {
 			want := state.Wanted(c.node.Ordinal)
 			v.wanted, v.want = expect(state, want, v.row), want.Sum
+			v.owes = v.row.Resync > 0 && v.row.At.Less(fsm.Position{Epoch: state.Epoch(), Index: v.row.Resync})
 			v.stale = state.NodeAt(c.node.Ordinal).Instance != c.node.Instance
 		}
 	})
@@ -346,12 +352,11 @@ func (c *caller) status(ctx context.Context) error {
 	if v.row == nil {
 		return errEnded
 	}
-	reason, forced := "report", map[string]bool{}
 	if v.row.Resync > c.resynced {
 		c.resynced = v.row.Resync
-		reason, forced = reasonSync, v.only()
+		c.disbelieve(v)
 	}
-	if len(forced) < len(v.wanted) {
+	if slices.ContainsFunc(v.wanted, func(x expected) bool { return !c.dirty[x.target] }) {
 		if err := c.readVersions(ctx); err != nil {
 			return err
 		}
@@ -360,22 +365,24 @@ func (c *caller) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for target := range forced {
-		have[target] = unknownSum("")
-	}
-	c.tell(v, have, c.news(v), reason)
+	c.tell(v, have, c.news(v), "report")
 	return nil
 }
 
-// only are the targets that the last resync was asked for.
-func (v standing) only() map[string]bool {
-	out := map[string]bool{}
+// disbelieve takes the targets that the last resync was asked for as unknown
+// until they have been pushed.
+func (c *caller) disbelieve(v standing) {
 	for _, x := range v.wanted {
 		if v.row.ResyncOf(x.document) {
-			out[x.target] = true
+			c.dirty[x.target] = true
 		}
 	}
-	return out
+}
+
+// doubts tells whether the instance may hold something else than it was sent
+// because of what this side did, or asks for: that is no drift.
+func (c *caller) doubts(v standing) bool {
+	return slices.ContainsFunc(v.wanted, func(x expected) bool { return c.dirty[x.target] })
 }
 
 func (c *caller) tell(v standing, have map[string]fsm.Sum, news *fsm.Observed, reason string) {
@@ -384,6 +391,9 @@ func (c *caller) tell(v standing, have map[string]fsm.Sum, news *fsm.Observed, r
 		texts[target] = sum.String()
 	}
 	c.said = haveSum(have)
+	if c.doubts(v) {
+		reason = reasonSync
+	}
 	c.hear(news, wire.Status{
 		Epoch: v.row.At.Epoch, Index: v.row.At.Index, Manifest: c.said.String(), Have: texts, Reason: reason,
 	})

@@ -30,9 +30,21 @@ func (g *gone) take() gone {
 	return out
 }
 
+// add takes in what is newer. Of an instance the latest is kept: without a
+// quorum nothing is taken, and it may be told for hours.
 func (g *gone) add(more gone) {
 	g.closed = append(g.closed, more.closed...)
-	g.unreachable = append(g.unreachable, more.unreachable...)
+	for _, u := range more.unreachable {
+		g.unreachable = slices.DeleteFunc(g.unreachable, func(old fsm.Unreachable) bool { return old.Node == u.Node })
+		g.unreachable = append(g.unreachable, u)
+	}
+}
+
+// putBack takes in what is older, because the state has not taken it.
+func (g *gone) putBack(older gone) {
+	older.closed, older.unreachable = slices.Clip(older.closed), slices.Clone(older.unreachable)
+	older.add(*g)
+	*g = older
 }
 
 // Limits of one command: a storm of sessions fits into log entries

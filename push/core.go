@@ -229,7 +229,7 @@ func (c *core) hearAck(s *session, m wire.Ack) (ok, look bool) {
 	return true, look
 }
 
-// reasonSync marks the status of an instance that is to be pushed everything
+// reasonSync marks the status of an instance that is to be pushed something
 // again, whatever it holds: that is no drift.
 const reasonSync = "sync"
 

@@ -14,6 +14,7 @@ type instanceHello struct {
 	connection uint64
 	at         fsm.Position
 	have       map[string]fsm.Sum
+	listed     bool // what differs from what it accepted is drift
 	facts      map[string]string
 	observed   *fsm.Observed
 }
@@ -25,7 +26,7 @@ func (c *core) admitInstance(l link, h instanceHello) *session {
 	c.nextID++
 	s := &session{
 		link: l, id: c.nextID, ord: h.node.Ordinal, node: h.node.ID,
-		called: called{instance: true, observed: h.observed}, welcome: delivery{listed: true},
+		called: called{instance: true, observed: h.observed}, welcome: delivery{listed: h.listed},
 		hello: hello{process: strconv.FormatUint(c.run(), 36), connection: h.connection},
 		last:  held{manifest: haveSum(h.have), at: h.at, confirmed: true, targets: h.have},
 	}

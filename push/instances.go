@@ -65,6 +65,10 @@ func call(ctx context.Context, at chan struct{}, request func(context.Context) e
 		return ctx.Err()
 	}
 	free := func() { <-at }
+	if ctx.Err() != nil { // when both are ready, select takes any
+		free()
+		return ctx.Err()
+	}
 	slow := time.AfterFunc(slowAfter, free)
 	err := request(ctx)
 	if slow.Stop() {

@@ -87,7 +87,7 @@ func (s *Server) collectLoop(ctx context.Context) error {
 			res, err := s.deps.Cluster.Propose(ctx, fsm.Command{Body: d.command})
 			if err != nil {
 				s.mu.Lock()
-				s.gone.add(gone{d.command.Closed, d.command.Unreachable})
+				s.gone.putBack(gone{d.command.Closed, d.command.Unreachable})
 				s.mu.Unlock()
 				if errors.Is(err, fsm.ErrTooLarge) || errors.Is(err, fsm.ErrUnknownCommand) {
 					s.deps.Log.Error("reports that cannot be logged; their sessions end", "error", err)
