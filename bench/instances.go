@@ -56,7 +56,7 @@ func measureInstances(ctx context.Context, o options, out *report) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, few.stop()) }()
-	if err := few.hang(ctx, min(o.pairs, 5), out); err != nil {
+	if err := few.hang(ctx, 2*o.pairs, out); err != nil {
 		return err
 	}
 	return few.dead(ctx, out)
