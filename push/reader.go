@@ -2,6 +2,7 @@ package push
 
 import (
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/droverhq/drover/push/socket"
@@ -35,20 +36,51 @@ func (s *Server) newReader(size int) *reader {
 	return r
 }
 
-// run reads until the poller is closed.
-func (r *reader) run() {
-	var ready []socket.Ready
+// startReaders begins to read, until the poller is closed.
+func (s *Server) startReaders(group *sync.WaitGroup) {
+	for range readerCount {
+		s.startReader(group, nil)
+	}
+}
+
+func (s *Server) startReader(group *sync.WaitGroup, ready []socket.Ready) {
+	r := s.newReader(readSize)
+	group.Go(func() { r.run(ready, func(rest []socket.Ready) { s.startReader(group, rest) }) })
+}
+
+// run reads what is ready, and what will be, until the poller is closed. To read
+// TLS may mean to write, an alert or new keys, behind an update that an agent
+// does not take: a reader that hangs so is replaced, as a writer is.
+func (r *reader) run(ready []socket.Ready, replace func(rest []socket.Ready)) {
+	var rest []socket.Ready
 	var err error
+	replaced := make(chan struct{})
+	watch := time.AfterFunc(time.Hour, func() {
+		replace(rest)
+		close(replaced)
+	})
+	watch.Stop()
 	for {
-		if ready, err = r.server.poller.Wait(ready); err != nil {
-			return
-		}
-		for _, one := range ready {
-			if c, ok := one.Owner.(*conn); ok {
+		for i, one := range ready {
+			c, ok := one.Owner.(*conn)
+			switch {
+			case !ok:
+			case c.ws.Direct():
 				r.attend(c, one.Ended)
+			default:
+				rest = ready[i+1:]
+				watch.Reset(stuckAfter)
+				r.attend(c, one.Ended)
+				if !watch.Stop() {
+					<-replaced
+					return
+				}
 			}
 		}
 		clear(ready)
+		if ready, err = r.server.poller.Wait(ready); err != nil {
+			return
+		}
 	}
 }
 
@@ -65,6 +97,7 @@ func (r *reader) attend(c *conn, ended bool) {
 			r.server.end(c, err)
 			return
 		}
+		c.pace.read(r.now, r.socket.Len())
 		if wait := c.pace.debt(r.now); wait > 0 {
 			time.AfterFunc(min(wait, time.Second), func() { r.server.newReader(helloSize).attend(c, true) })
 			return
@@ -76,6 +109,7 @@ func (r *reader) attend(c *conn, ended bool) {
 		if r.server.poller.Rest(c.ws) {
 			return
 		}
+		ended = true // what came meanwhile may have been the end
 	}
 }
 
@@ -120,7 +154,7 @@ func (s *Server) take(c *conn, data []byte) error {
 	return nil
 }
 
-// How many frames a node may send: each may become a part of the log of all
+// How many frames a node may send, and as many buffers of bytes: each may become a part of the log of all
 // peers. Faster ones wait in the node's own connection, and nothing is lost.
 const (
 	framesPerSecond = 50
@@ -133,6 +167,12 @@ type pace int64
 
 func (p *pace) count(now time.Time) {
 	*p = max(*p, pace(now.UnixNano())) + pace(time.Second/framesPerSecond)
+}
+
+// read counts bytes that were read, a buffer of them as one frame: what is no
+// whole message yet takes time, too.
+func (p *pace) read(now time.Time, bytes int) {
+	*p = max(*p, pace(now.UnixNano())) + pace(time.Duration(bytes)*(time.Second/framesPerSecond)/readSize)
 }
 
 // debt is how long the connection is not to be read.

@@ -119,9 +119,7 @@ func (s *Server) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	s.writers.start(writerCount, ctx.Done())
 	var reading sync.WaitGroup
-	for range readerCount {
-		reading.Go(s.newReader(readSize).run)
-	}
+	s.startReaders(&reading)
 	peers := s.urls() // before anybody is welcomed
 	g.Go(func() error { return s.work(ctx) })
 	g.Go(func() error { return s.collectLoop(ctx) })

@@ -124,6 +124,9 @@ func NewReader(size int) *Reader {
 	return r
 }
 
+// Len is the number of bytes that were read last.
+func (r *Reader) Len() int { return max(r.n, 0) }
+
 func (r *Reader) once(fd uintptr) bool {
 	r.n, r.err = readOnce(fd, r.buf)
 	return true

@@ -100,7 +100,7 @@ func parseHeader(b []byte, limit int) (h header, ok bool, err error) {
 		}
 		length = binary.BigEndian.Uint64(b[2:])
 	}
-	if length > uint64(limit) {
+	if !control && length > uint64(limit) {
 		return h, false, &Error{codeTooBig, fmt.Sprintf("a message has more than %d bytes", limit)}
 	}
 	if len(b) < at+4 {

@@ -139,3 +139,11 @@ func TestFramesAreWrittenAsTheRFCShowsThem(t *testing.T) {
 		t.Errorf("a close frame has %d bytes", len(f))
 	}
 }
+
+// A ping between the parts of a message is none of it (RFC 6455, 5.4).
+func TestAControlFrameIsNoPartOfAMessage(t *testing.T) {
+	ping := append([]byte{0x89, 0x80 | 20, 0, 0, 0, 0}, make([]byte, 20)...)
+	if h, whole, err := parseHeader(ping, 5); err != nil || !whole || h.op != Ping {
+		t.Errorf("a message may have 5 more bytes, and a ping of 20 is refused: %v", err)
+	}
+}
