@@ -149,7 +149,7 @@ func (a *api) enrollToken(ctx context.Context, peer string, uses int, labels map
 	if err != nil {
 		return "", err
 	}
-	return t.Token, errors.Join(a.call(ctx, http.MethodPost, peer+"/api/v1/nodes/enroll", body, &t))
+	return t.Token, errors.Join(a.write(ctx, http.MethodPost, peer+"/api/v1/nodes/enroll", body, &t))
 }
 
 // until asks again and again until the answer is yes.
