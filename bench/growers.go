@@ -82,7 +82,7 @@ func growVersions(ctx context.Context, o options, g *grown, versions int) error 
 	}
 	for w.Version+1 < uint64(versions) {
 		s.changes++
-		if err := s.drover.api.write(ctx, http.MethodPatch, s.peer(0)+documentPath, load.Patch(load.Value(s.changes)), &w); err != nil {
+		if err := s.drover.api.call(ctx, http.MethodPatch, s.peer(0)+documentPath, load.Patch(load.Value(s.changes)), &w); err != nil {
 			return err
 		}
 	}
