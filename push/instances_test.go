@@ -417,7 +417,7 @@ func TestVerifyComparesWithWhatIsDesired(t *testing.T) {
 	if v := got["drifted webhooks"]; v.InSync || v.Wanted != hash || v.Reported != other {
 		t.Errorf("drifted: %+v", v)
 	}
-	if v := got["dead webhooks"]; v.InSync || v.Code != "unreachable" || v.Error == "" {
+	if v := got["dead webhooks"]; v.InSync || v.Code != "unreachable" || v.Error == "" || v.Wanted != hash {
 		t.Errorf("dead: %+v", v)
 	}
 	if len(found) != 6 || good.Running("webhooks") != hooks1 {

@@ -1,6 +1,7 @@
 package push
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -79,12 +80,10 @@ func (s *Server) verify(ctx context.Context, c check) []Verified {
 	out := make([]Verified, 0, len(c.wanted))
 	for _, x := range c.wanted {
 		v := Verified{ID: c.node.ID, Document: x.document, Target: x.target, Reported: versions.ByType[x.target]}
-		if err == nil {
-			err = s.compare(&v, c.baselines, x)
-		}
-		if err != nil {
+		unknown := s.compare(&v, c.baselines, x)
+		if why := cmp.Or(err, unknown); why != nil {
 			v.InSync = false
-			v.Code, v.Error = reasonOf(err)
+			v.Code, v.Error = reasonOf(why)
 			if ctx.Err() != nil {
 				v.Code, v.Error = string(instance.CodeTimeout), "it has not answered in time"
 			}
