@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -136,5 +137,37 @@ func TestRequestsOfEarlierSnapshotsAreKnown(t *testing.T) {
 	}
 	if !l.first("other") {
 		t.Error("a new id is taken for an old one")
+	}
+}
+
+// A peer that has not been upgraded takes the entries of a snapshot for the ids
+// themselves: it would carry out again what was forwarded twice.
+func TestSnapshotsHoldIdsUntilEveryPeerHasBeenUpgraded(t *testing.T) {
+	f := newFleet(t)
+	f.apply(Command{ID: "before", Body: PutPeer{Peer{ID: "p1", Name: "ctl-1"}}})
+	ids := func() []string { return f.store.Snapshot().state.requests.texts() }
+	if got := ids(); !slices.Equal(got, []string{"before"}) {
+		t.Fatalf("an older peer would read %q", got)
+	}
+	var out bytes.Buffer
+	if _, err := f.store.Snapshot().WriteTo(&out); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.store.Restore(&out); err != nil {
+		t.Fatal(err)
+	}
+	f.apply(Command{ID: "later", Body: PutPeer{Peer{ID: "p2", Name: "ctl-2"}}})
+	if got := ids(); !slices.Equal(got, []string{"before", "later"}) {
+		t.Fatalf("an older peer would read %q", got)
+	}
+	f.must(RaiseFeature{Level: featureRequests})
+	f.apply(Command{ID: "after", Body: PutPeer{Peer{ID: "p3", Name: "ctl-3"}}})
+	for _, text := range ids() {
+		if !strings.HasPrefix(text, keyMark) {
+			t.Errorf("%q is kept as it was", text)
+		}
+	}
+	if res := f.apply(Command{ID: "before", Body: PutPeer{Peer{ID: "p1", Name: "other"}}}); !res.Outcome.Unchanged {
+		t.Error("what came twice is carried out twice")
 	}
 }

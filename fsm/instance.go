@@ -216,6 +216,16 @@ func (r *Row) Observed() Observed {
 // Unreachable returns why an instance cannot be called, or nil.
 func (r *Row) Unreachable() *Unreachable { return r.instance().Unreachable }
 
+// bothOf is what two resyncs were asked for, nil for all.
+func bothOf(a, b []string) []string {
+	if len(a) == 0 || len(b) == 0 {
+		return nil
+	}
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // ResyncOf tells whether the last resync was asked for a document.
 func (r *Row) ResyncOf(document string) bool {
 	only := r.instance().Only

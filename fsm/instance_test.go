@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 )
 
@@ -296,5 +297,31 @@ func TestAnUnreachableInstanceIsNotInSync(t *testing.T) {
 	f.expectStatus(n, Offline)
 	if converged() {
 		t.Error("one that cannot be called is in sync")
+	}
+}
+
+func TestSyncsThatOverlapAreAllCarriedOut(t *testing.T) {
+	f := withInstances(t)
+	n := f.instance("a")
+	f.put(numbered("webhooks", 1), numbered("connections", 1))
+	ask := func(documents ...string) {
+		f.must(RetryNodes{Nodes: []string{"a"}, Resync: true, Documents: documents})
+	}
+	of := func() []bool { return []bool{f.row(n).ResyncOf("connections"), f.row(n).ResyncOf("webhooks")} }
+	ask("webhooks")
+	ask("connections")
+	if got := of(); !slices.Equal(got, []bool{true, true}) {
+		t.Fatalf("after one for each: %v", got)
+	}
+	ask()
+	ask("webhooks")
+	if got := of(); !slices.Equal(got, []bool{true, true}) {
+		t.Fatalf("after one for all and one for one: %v", got)
+	}
+	f.hello(n, 1, emptyManifest, 0)
+	f.ack(n, 1)
+	ask("webhooks")
+	if got := of(); !slices.Equal(got, []bool{false, true}) {
+		t.Fatalf("after one, with the others done: %v", got)
 	}
 }

@@ -223,13 +223,18 @@ func (s *State) applyRetryNodes(c RetryNodes) (Outcome, error) {
 		if row.Drift != nil {
 			row.Drift = &Drift{Targets: row.Drift.Targets, Released: true}
 		}
+		owes := row.Resync > 0 && row.At.Less(Position{s.Epoch(), row.Resync})
 		if c.Resync {
 			row.Resync = s.index
 		}
 		if c.Resync && n.Instance != nil {
 			row.Since = s.index // what was tried before does not count, and it is in sync when it has been pushed again
 			in := row.instance()
-			in.Only, in.Unreachable = c.Documents, nil // whether it can be called is found out anew
+			if in.Unreachable = nil; owes { // whether it can be called is found out anew
+				in.Only = bothOf(in.Only, c.Documents)
+			} else {
+				in.Only = c.Documents
+			}
 			row.Instance = &in
 		}
 		s.putRow(n.Ordinal, &row)

@@ -56,7 +56,14 @@ type requestLog struct {
 	seen  map[requestKey]struct{}
 	order []requestKey
 	next  int
+	// plain are the ids themselves, as long as a peer may have to read a snapshot
+	// that knows nothing of hashes.
+	plain map[requestKey]string
 }
+
+// featureRequests is the feature level from which on every peer reads hashes of
+// request ids in snapshots.
+const featureRequests = 2
 
 // requestKey is the beginning of an id's SHA-256. Clients choose ids, so that a
 // hash that is easily made equal to another would not do.
@@ -79,9 +86,18 @@ func (l *requestLog) add(k requestKey) bool {
 		return true
 	}
 	delete(l.seen, l.order[l.next])
+	delete(l.plain, l.order[l.next])
 	l.order[l.next] = k
 	l.next = (l.next + 1) % requestsKept
 	return true
+}
+
+// remember keeps an id of the log as it is.
+func (l *requestLog) remember(id string) {
+	if l.plain == nil {
+		l.plain = map[requestKey]string{}
+	}
+	l.plain[keyOf(id)] = id
 }
 
 // inOrder lists the keys, oldest first.
@@ -100,18 +116,36 @@ func keyOf(id string) requestKey {
 
 // keyOfText reads an entry of a snapshot.
 func keyOfText(text string) requestKey {
-	if coded, marked := strings.CutPrefix(text, keyMark); marked {
-		if raw, err := base64.RawURLEncoding.DecodeString(coded); err == nil && len(raw) == len(requestKey{}) {
-			return requestKey(raw)
-		}
+	if k, ok := markedKey(text); ok {
+		return k
 	}
 	return keyOf(text)
+}
+
+func markedKey(text string) (k requestKey, ok bool) {
+	coded, marked := strings.CutPrefix(text, keyMark)
+	raw, err := base64.RawURLEncoding.DecodeString(coded)
+	if !marked || err != nil || len(raw) != len(k) {
+		return k, false
+	}
+	return requestKey(raw), true
+}
+
+// addText takes an entry of a snapshot.
+func (l *requestLog) addText(text string) {
+	if _, marked := markedKey(text); l.add(keyOfText(text)) && !marked {
+		l.remember(text)
+	}
 }
 
 // texts are the keys as a snapshot holds them, oldest first.
 func (l *requestLog) texts() []string {
 	out := make([]string, len(l.order))
 	for i, k := range l.inOrder() {
+		if id, known := l.plain[k]; known {
+			out[i] = id
+			continue
+		}
 		out[i] = keyMark + base64.RawURLEncoding.EncodeToString(k[:])
 	}
 	return out

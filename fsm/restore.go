@@ -200,7 +200,7 @@ func (t *tableReader) historyItem(table int) error {
 	case tableRequests:
 		return row(t, func(ids []string) {
 			for _, id := range ids {
-				s.requests.add(keyOfText(id))
+				s.requests.addText(id)
 			}
 		})
 	case tableEnd:

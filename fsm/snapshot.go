@@ -103,7 +103,7 @@ func (t *Store) Snapshot() *Snapshot {
 	s.byOrdinal, s.rows = slices.Clone(s.byOrdinal), slices.Clone(s.rows)
 	s.enrollTokens, s.pushes, s.once = maps.Clone(s.enrollTokens), maps.Clone(s.pushes), maps.Clone(s.once)
 	s.running = slices.Clone(s.running)
-	s.requests = requestLog{order: s.requests.inOrder()}
+	s.requests = requestLog{order: s.requests.inOrder(), plain: maps.Clone(s.requests.plain)}
 	snap := &Snapshot{state: &s}
 	for _, id := range slices.SortedFunc(maps.Keys(s.audiences), compareSums) {
 		snap.audiences = append(snap.audiences, audienceRow{id, s.audiences[id].Since})

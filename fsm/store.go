@@ -164,6 +164,11 @@ func (s *State) apply(index, term uint64, c Command, entry []byte) Result {
 	if c.ID != "" && !s.requests.first(c.ID) {
 		return Result{Index: index, Outcome: Outcome{Unchanged: true}}
 	}
+	if s.cluster != nil && s.cluster.Feature >= featureRequests {
+		s.requests.plain = nil
+	} else if c.ID != "" {
+		s.requests.remember(c.ID)
+	}
 	if s.cluster == nil && c.Body.Kind() != (CreateCluster{}).Kind() {
 		return Result{Index: index, Err: errorf(CodeConflict, "the log has no cluster yet")}
 	}
