@@ -345,3 +345,14 @@ func TestADocumentsPolicyForDriftIsChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestATokenIsNotSentInClearWithoutIt(t *testing.T) {
+	w := newWorld(t)
+	w.add(`{"id":"a","url":"https://a:8443","token":"secret"}`)
+	change := request{method: "PATCH", path: hooks + "/a", body: `{"url":"http://a:8443"}`}
+	w.refused(422, "invalid", change)
+	change.body = `{"url":"http://a:8443","token":"secret"}`
+	w.want(200, change)
+	change.body = `{"url":"https://a"}`
+	w.want(200, change)
+}

@@ -154,7 +154,13 @@ func movedTo(n *fsm.Node, text string, in instancePatch) (string, error) {
 	if n.Instance.Source != "" && base != n.Instance.URL {
 		return "", &Error{Code: codeConflict, Pointer: "/url", Detail: fmt.Sprintf("the URL of %q is what its discovery %q finds: change it there", n.ID, n.Instance.Source)}
 	}
-	if hostOf(base) != hostOf(n.Instance.URL) && len(n.Instance.Token) > 0 && in.Token == nil {
+	if len(n.Instance.Token) == 0 || in.Token != nil {
+		return base, nil
+	}
+	if strings.HasPrefix(n.Instance.URL, "https:") && !strings.HasPrefix(base, "https:") {
+		return "", invalid("/token", "the token that is kept would be sent in clear, as http does: give the token as well, or \"\" for none")
+	}
+	if hostOf(base) != hostOf(n.Instance.URL) {
 		return "", invalid("/token", "the URL leads to another host, where the token that is kept would be sent: give the token as well, or \"\" for none")
 	}
 	return base, nil

@@ -70,6 +70,9 @@ func (s *Server) syncInstances(c *call) error {
 	if err != nil {
 		return err
 	}
+	if err := s.mayTouch(c, chosen.documents...); err != nil {
+		return err
+	}
 	if err := s.askSync(c, in.Document, chosen.names); err != nil {
 		return err
 	}
@@ -113,8 +116,9 @@ func (in syncRequest) check() (wait time.Duration, err error) {
 // choice is which instances are meant: those that a document is for, and the
 // named others with the reason against them.
 type choice struct {
-	names  []string
-	others []instanceSync
+	names     []string
+	others    []instanceSync
+	documents []string // where none was named and prefixes bind the caller: all that are for them
 }
 
 // choose finds the instances that a document is for, all where none is named:
@@ -135,6 +139,11 @@ func (s *Server) choose(c *call, document string, ids []string) (choice, error) 
 			return
 		}
 		for _, n := range nodes {
+			if document == "" && len(c.who.prefixes) > 0 {
+				for _, v := range st.Desired(n.Ordinal).Versions.List {
+					out.documents = append(out.documents, v.Document)
+				}
+			}
 			switch {
 			case document == "" || st.Desired(n.Ordinal).Versions.Of(document) != 0:
 				out.names = append(out.names, n.ID)
@@ -144,6 +153,8 @@ func (s *Server) choose(c *call, document string, ids []string) (choice, error) 
 			}
 		}
 	})
+	slices.Sort(out.documents)
+	out.documents = slices.Compact(out.documents)
 	switch {
 	case missing:
 		return out, failure(codeNotFound, "no document is called %q", clip(document, 200))

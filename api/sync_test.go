@@ -172,3 +172,16 @@ func TestASyncThatCannotBeIsRefused(t *testing.T) {
 	w.tokens["scoped"] = w.token("operator", "admin", "elsewhere")
 	w.refused(403, "forbidden", request{method: "POST", path: hooks + "/sync", body: `{"document":"webhooks"}`, as: "scoped"})
 }
+
+func TestASyncOfAllKeepsToThePrefixes(t *testing.T) {
+	w := hooksOf(t, "a")
+	w.add(`{"id":"other","url":"http://other","accepts":["connections"]}`)
+	w.tokens["scoped"] = w.token("operator", "admin", "connections")
+	for _, body := range []string{`{"timeout":"0s"}`, `{"ids":["a"],"timeout":"0s"}`} {
+		w.refused(403, "forbidden", request{method: "POST", path: hooks + "/sync", body: body, as: "scoped"})
+	}
+	if n := w.resyncs(); n != 0 {
+		t.Errorf("%d syncs were asked for all the same", n)
+	}
+	w.want(200, request{method: "POST", path: hooks + "/sync", body: `{"ids":["other"],"timeout":"0s"}`, as: "scoped"})
+}
