@@ -24,6 +24,7 @@ type core struct {
 	sessions map[uint64]*session
 	byNode   map[uint32]*session // the newest of each node
 	dirty    []*session
+	held     heldSessions
 	unsaid   map[*session]struct{} // with reports for the collector
 	owing    map[uint32]*session   // ended, with an error that the log still lacks
 	nextID   uint64

@@ -74,6 +74,7 @@ func (c *core) plan(state *fsm.State, at conditions) plan {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p := plan{compared: map[comparison]bool{}, groups: map[groupKey]*group{}}
+	c.lookAtHeld(at.now, &p)
 	marked := c.dirty
 	c.dirty = nil
 	for _, s := range marked {
@@ -226,6 +227,7 @@ func (c *core) wants(state *fsm.State, s *session, at conditions, p *plan) (grou
 		return none, false
 	}
 	if state.DriftHeld(s.ord, at.now.UnixMilli()) {
+		c.held.add(s, at.now, p)
 		return none, false
 	}
 	if !c.due(s, since, state.Attempts(s.ord), at.now, p) {
@@ -235,6 +237,46 @@ func (c *core) wants(state *fsm.State, s *session, at conditions, p *plan) (grou
 		base: s.last.manifest, want: want, texts: p.otherTexts(state, row, s.last.manifest, want),
 		audience: s.welcome.audience, full: s.welcome.full, instance: s.instance,
 	}, true
+}
+
+// heldAgain is how often sessions are looked at whose drift is left as it is:
+// nothing moves in the state when the hour is over in which it was healed too
+// often.
+const heldAgain = time.Minute
+
+// heldSessions are those that were passed over because of drift.
+type heldSessions struct {
+	sessions map[*session]struct{}
+	next     time.Time // when they are looked at again
+}
+
+func (h *heldSessions) add(s *session, now time.Time, p *plan) {
+	if len(h.sessions) == 0 {
+		h.sessions, h.next = map[*session]struct{}{}, now.Add(heldAgain)
+	}
+	h.sessions[s] = struct{}{}
+	p.wake(h.next)
+}
+
+// lookAtHeld marks the sessions that are held when it is time to.
+func (c *core) lookAtHeld(now time.Time, p *plan) {
+	switch {
+	case len(c.held.sessions) == 0:
+	case now.Before(c.held.next):
+		p.wake(c.held.next)
+	default:
+		for s := range c.held.sessions {
+			c.mark(s)
+		}
+		c.held.sessions = nil
+	}
+}
+
+// wake has the plan made again at a time, if not before.
+func (p *plan) wake(at time.Time) {
+	if p.next.IsZero() || at.Before(p.next) {
+		p.next = at
+	}
 }
 
 // otherTexts returns what a node accepted, where that has the checksums of what
@@ -276,9 +318,7 @@ func (c *core) due(s *session, since uint64, attempts int, now time.Time, p *pla
 	if s.retry.at <= instantOf(now) {
 		return true
 	}
-	if at := s.retry.at.time(); p.next.IsZero() || at.Before(p.next) {
-		p.next = at
-	}
+	p.wake(s.retry.at.time())
 	c.mark(s)
 	return false
 }
