@@ -79,12 +79,6 @@ func (s *State) DriftHeld(ord uint32, now int64) bool {
 	return recent > driftHeals
 }
 
-// Policies of a document for drift.
-const (
-	DriftHeal   = "heal"
-	DriftReport = "report"
-)
-
 // ReportsDrift tells whether the policy leaves drift to a person.
 func (d *Document) ReportsDrift() bool {
 	if d.Policy == "" {
@@ -93,5 +87,5 @@ func (d *Document) ReportsDrift() bool {
 	var p struct {
 		Drift string `json:"drift"`
 	}
-	return json.Unmarshal([]byte(d.Policy), &p) == nil && p.Drift == DriftReport
+	return json.Unmarshal([]byte(d.Policy), &p) == nil && p.Drift == "report"
 }

@@ -137,13 +137,13 @@ func (s *State) PushCounts(p *Push) Counts {
 	if p.State != PushRunning {
 		return p.Frozen
 	}
-	return s.LiveCounts(p)
+	return s.liveCounts(p)
 }
 
-// LiveCounts counts the targets by what they are now, also after the push has
+// liveCounts counts the targets by what they are now, also after the push has
 // ended: a node that holds what is desired now holds this revision, or one
 // that came after it.
-func (s *State) LiveCounts(p *Push) Counts {
+func (s *State) liveCounts(p *Push) Counts {
 	var c Counts
 	for ord := range p.Targets.All() {
 		if s.rows[ord] != nil {

@@ -73,9 +73,6 @@ func (n *Node) Takes(target string, match selector.Selector) bool {
 // is still good.
 func (s *State) EnrollToken(id string) *EnrollToken { return s.enrollTokens[id] }
 
-// Ordinals is the number of ordinals given out: every node has one below it.
-func (s *State) Ordinals() uint32 { return uint32(len(s.byOrdinal)) }
-
 // Holders yields the ordinals of the nodes that a document is bound to.
 func (s *State) Holders(name string, yield func(ord uint32)) {
 	for id := range s.byDocument[name] {
