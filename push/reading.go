@@ -107,13 +107,13 @@ func (b baselines) list() []fsm.Baseline {
 
 // holds tells whether an instance that reports a hash holds a version. Where it
 // cannot be computed, the hash reported right after the push has to do.
-func (f *fingerprints) holds(b baselines, target string, c candidate, hash string) (holds, unverified bool, err error) {
+func (f *fingerprints) holds(b baselines, target string, c candidate, hash string) (bool, error) {
 	p, err := f.of(c.blob)
 	if err != nil || !p.placeholders {
-		return err == nil && p.hash == hash, false, err
+		return err == nil && p.hash == hash, err
 	}
 	base := b[target]
-	return base.Version == c.version.Number && base.Hash == hash, true, nil
+	return base.Version == c.version.Number && base.Hash == hash, nil
 }
 
 // have turns the hashes that an instance reports into checksums. Targets in
@@ -130,7 +130,7 @@ func (f *fingerprints) have(wanted []expected, b baselines, hashes map[string]st
 			continue
 		}
 		for _, c := range x.candidates {
-			holds, _, err := f.holds(b, x.target, c, hash)
+			holds, err := f.holds(b, x.target, c, hash)
 			if err != nil {
 				return nil, err
 			}
