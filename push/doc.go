@@ -11,8 +11,8 @@
 // package fsm. Around them, conn.go speaks WebSocket, collector.go proposes,
 // and server.go owns the goroutines: a few readers (reader.go, over package
 // socket) and writers for all connections, the worker that plans, and the
-// collector. Server.Run starts and ends them
-// all. It is not for deciding what a node should hold: that is package fsm.
+// collector. Server.Run starts and ends them all. It is not for deciding what a
+// node should hold: that is package fsm.
 //
 // An instance has a caller (caller.go, deliver.go) on the peer that the state
 // gives it to (instances.go): a goroutine that does over HTTP what an agent does

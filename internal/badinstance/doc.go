@@ -9,7 +9,7 @@
 //
 // Start returns a Server that listens on loopback. It owns one goroutine that
 // accepts, which has ended when Stop returns, and those of net/http for each
-// connection, which end with their connections then. One lock guards everything that varies; it is
-// not held while a request is answered. Every method may be called at any time
-// from any goroutine, also while requests are being answered.
+// connection, which end with their connections then. One lock guards everything
+// that varies; it is not held while a request is answered. Every method may be
+// called at any time from any goroutine, also while requests are being answered.
 package badinstance

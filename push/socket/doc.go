@@ -9,7 +9,9 @@
 //
 // It is not for clients, for compression, or for what the messages mean. It
 // starts no goroutine, except where the system has no epoll: there one waits
-// for each connection (build with the tag noepoll to try that). A Conn is read by one caller at a time, the one that
-// Poller.Wait gave it to; Write may be called beside it, by one caller at a
-// time. Poller.mu guards the table of connections.
+// for each connection (build with the tag noepoll to try that).
+//
+// A Conn is read by one caller at a time, the one that Poller.Wait gave it to;
+// Write may be called beside it, by one caller at a time. Poller.mu guards the
+// table of connections.
 package socket
