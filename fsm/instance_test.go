@@ -325,3 +325,25 @@ func TestSyncsThatOverlapAreAllCarriedOut(t *testing.T) {
 		t.Fatalf("after one, with the others done: %v", got)
 	}
 }
+
+func TestASyncOfOneDocumentForgetsNoRefusalOfAnother(t *testing.T) {
+	f := withInstances(t)
+	n := f.instance("a")
+	f.put(numbered("webhooks", 1))
+	f.put(numbered("connections", 1))
+	f.hello(n, 1, emptyManifest, 0)
+	f.ack(n, 1)
+	f.put(numbered("webhooks", 2))
+	f.fails(n, 1, Problem{Target: "webhooks", Code: "refused"})
+	f.expectWanted(n, "connections@1 webhooks@1")
+	f.must(RetryNodes{Nodes: []string{"a"}, Resync: true, Documents: []string{"connections"}})
+	f.expectWanted(n, "connections@1 webhooks@1")
+	if f.row(n).Failure == nil {
+		t.Error("the reason is forgotten")
+	}
+	f.must(RetryNodes{Nodes: []string{"a"}, Resync: true, Documents: []string{"webhooks"}})
+	f.expectWanted(n, "connections@1 webhooks@2")
+	if f.row(n).Failure != nil || len(f.row(n).Refused) > 0 {
+		t.Error("what was refused is not forgotten")
+	}
+}

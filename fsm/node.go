@@ -210,6 +210,18 @@ func (s *State) applyRemoveNode(c RemoveNode) error {
 	return nil
 }
 
+// left are the refusals that are not forgotten: where documents are named, those
+// of others.
+func (c RetryNodes) left(refused []Refusal) (out []Refusal) {
+	for _, r := range refused {
+		meant := func(name string) bool { return name == r.Document || slices.Contains(r.Together, name) }
+		if len(c.Documents) > 0 && !slices.ContainsFunc(c.Documents, meant) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
 func (s *State) applyRetryNodes(c RetryNodes) (Outcome, error) {
 	done := 0
 	for _, id := range c.Nodes {
@@ -219,7 +231,10 @@ func (s *State) applyRetryNodes(c RetryNodes) (Outcome, error) {
 		}
 		before := s.Wanted(n.Ordinal).Sum
 		row := *s.rows[n.Ordinal]
-		row.Refused, row.Attempts, row.Stuck, row.Failure, row.Discarded = nil, 0, 0, nil, 0
+		row.Refused, row.Attempts, row.Stuck, row.Discarded = c.left(row.Refused), 0, 0, 0
+		if len(row.Refused) == 0 {
+			row.Failure = nil
+		}
 		if row.Drift != nil {
 			row.Drift = &Drift{Targets: row.Drift.Targets, Released: true}
 		}
