@@ -20,6 +20,8 @@
 // mean is in reading.go; verify.go compares on request, discover.go is the
 // leader's duty to look for instances. docs/decisions/0007 says why.
 //
-// Locks: core.mu guards all sessions; conn.mu guards one connection's queue of
-// frames. Neither is held across a proposal or a socket write.
+// Locks: core.mu guards all sessions; Server.mu what the state is still to be
+// told of sessions that have ended, and whether the server stops; conn.mu one
+// connection's queue of frames, mailbox.mu what waits for a caller, claims.mu and
+// fingerprints.mu their maps. None is held across a proposal or a socket write.
 package push

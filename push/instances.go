@@ -77,21 +77,21 @@ func call(ctx context.Context, at chan struct{}, request func(context.Context) e
 	return err
 }
 
-// serving is one instance of this peer.
-type serving struct {
+// served is one instance of this peer.
+type served struct {
 	settings *fsm.Instance
 	cancel   context.CancelFunc
 	ending   bool
 	done     chan struct{}
 }
 
-func (o *serving) end() {
+func (o *served) end() {
 	o.ending = true
 	o.cancel()
 }
 
 // over tells whether its last call has ended, too.
-func (o *serving) over() bool {
+func (o *served) over() bool {
 	select {
 	case <-o.done:
 		return true
@@ -106,7 +106,7 @@ const ownersEvery = 100 * time.Millisecond
 // keepInstances serves the instances that the state gives to this peer, each on
 // a goroutine of its own, until ctx ends.
 func (s *Server) keepInstances(ctx context.Context) error {
-	mine := map[uint32]*serving{}
+	mine := map[uint32]*served{}
 	defer func() {
 		for _, one := range mine {
 			one.cancel()
@@ -127,7 +127,7 @@ func (s *Server) keepInstances(ctx context.Context) error {
 
 // serveOwn begins and ends what has changed. An instance is called by one
 // goroutine at a time: two calls must not overtake each other.
-func (s *Server) serveOwn(ctx context.Context, mine map[uint32]*serving) {
+func (s *Server) serveOwn(ctx context.Context, mine map[uint32]*served) {
 	wanted := s.ownInstances()
 	for ord, one := range mine {
 		if n := wanted[ord]; n == nil || n.Instance != one.settings {
@@ -157,9 +157,9 @@ func (s *Server) ownInstances() map[uint32]*fsm.Node {
 }
 
 // serveInstance begins to call an instance, when the calls before have ended.
-func (s *Server) serveInstance(ctx context.Context, n *fsm.Node, before *serving) *serving {
+func (s *Server) serveInstance(ctx context.Context, n *fsm.Node, before *served) *served {
 	serve, cancel := context.WithCancel(ctx)
-	one := &serving{settings: n.Instance, cancel: cancel, done: make(chan struct{})}
+	one := &served{settings: n.Instance, cancel: cancel, done: make(chan struct{})}
 	s.serving.Go(func() {
 		defer close(one.done)
 		defer cancel()
@@ -190,7 +190,7 @@ func (s *Server) unseal(sealed []byte) (instance.Token, error) {
 	}
 	text, err := s.deps.Open(sealed)
 	if err != nil {
-		return instance.Token{}, fmt.Errorf("the token of the instance cannot be opened: %w", err)
+		return instance.Token{}, fmt.Errorf("a token or key that is kept sealed cannot be opened: %w", err)
 	}
 	return instance.NewToken(string(text)), nil
 }

@@ -69,7 +69,7 @@ type Server struct {
 
 // calling is what instances are called with.
 type calling struct {
-	http   *instance.Caller
+	http   *instance.Client
 	places places // for requests to instances
 	prints *fingerprints
 	finder *discovery.Finder
@@ -82,7 +82,7 @@ func New(config Config, deps Deps) *Server {
 	_, _ = rand.Read(seed[:])
 	run := binary.BigEndian.Uint64(seed[16:]) >> 24
 	random := mathrand.New(mathrand.NewPCG(binary.BigEndian.Uint64(seed[:]), binary.BigEndian.Uint64(seed[8:])))
-	caller := instance.NewCaller(instance.Rules{Allow: config.Instances.Allow, Timeout: config.Instances.Timeout})
+	client := instance.NewClient(instance.Rules{Allow: config.Instances.Allow, Timeout: config.Instances.Timeout})
 	return &Server{
 		config: config, deps: deps,
 		core: newCore(config.Peer, run, deps.Sign, random),
@@ -94,8 +94,8 @@ func New(config Config, deps Deps) *Server {
 		writers:   newWriters(),
 		admission: admission{verifying: make(chan struct{}, verifyCount), claims: claims{recent: map[uint32][]time.Time{}}},
 		calling: calling{
-			http: caller, places: newPlaces(), prints: newFingerprints(),
-			finder: discovery.New(discovery.Config{Files: config.Instances.Files}, discovery.Deps{Caller: caller}),
+			http: client, places: newPlaces(), prints: newFingerprints(),
+			finder: discovery.New(discovery.Config{Files: config.Instances.Files}, discovery.Deps{Client: client}),
 		},
 		kicked: make(chan struct{}, 1), heard: make(chan struct{}, 1),
 	}

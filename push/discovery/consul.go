@@ -24,7 +24,7 @@ const tokenHeader = "X-Consul-Token"
 // catalogue. Its client would fill what a source leaves open from CONSUL_*
 // variables, an ACL token included; the transport below puts that right.
 func (f *Finder) findConsul(ctx context.Context, s Source, secrets Secrets) ([]Found, error) {
-	base, err := f.caller.Transport(s.Consul.TLS)
+	base, err := f.client.Transport(s.Consul.TLS)
 	if err != nil {
 		return nil, fmt.Errorf("consul.tls: %w", err)
 	}

@@ -33,15 +33,15 @@ type Config struct {
 
 // Deps are what a Finder uses.
 type Deps struct {
-	// Caller lends its connections: Consul and a resolver that a source names are
+	// Client lends its connections: Consul and a resolver that a source names are
 	// reached under the same rules as instances.
-	Caller *instance.Caller
+	Client *instance.Client
 }
 
 // Finder looks at sources.
 type Finder struct {
 	config Config
-	caller *instance.Caller
+	client *instance.Client
 }
 
 // New makes a Finder.
@@ -49,7 +49,7 @@ func New(c Config, d Deps) *Finder {
 	if c.Timeout <= 0 {
 		c.Timeout = defaultTimeout
 	}
-	return &Finder{c, d.Caller}
+	return &Finder{c, d.Client}
 }
 
 // Secrets are what a source needs and does not hold.

@@ -20,7 +20,7 @@ func (f *Finder) findDNS(ctx context.Context, s Source) ([]Found, error) {
 		if address, err = s.DNS.resolver(); err != nil {
 			return nil, fmt.Errorf("resolver: %w", err)
 		}
-		dialer = f.caller.Dialer()
+		dialer = f.client.Dialer()
 	}
 	resolver := &net.Resolver{PreferGo: true, StrictErrors: true, Dial: func(_ context.Context, network, own string) (net.Conn, error) {
 		// Under the context of the look: the resolver's own would let a question

@@ -19,5 +19,5 @@
 //
 // A Finder has no goroutine, no lock and no state of its own; it is safe for
 // concurrent use and returns within Config.Timeout. Connections belong to the
-// instance.Caller that it was given.
+// instance.Client that it was given.
 package discovery

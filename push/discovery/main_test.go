@@ -15,20 +15,20 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // newFinder may call loopback.
 func newFinder(t *testing.T, c Config) *Finder {
 	t.Helper()
-	caller := instance.NewCaller(instance.Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
-	t.Cleanup(caller.Close)
+	client := instance.NewClient(instance.Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	t.Cleanup(client.Close)
 	if c.Timeout == 0 {
 		c.Timeout = 30 * time.Second
 	}
-	return New(c, Deps{Caller: caller})
+	return New(c, Deps{Client: client})
 }
 
 // strict may call nothing but public addresses.
 func strict(t *testing.T) *Finder {
 	t.Helper()
-	caller := instance.NewCaller(instance.Rules{})
-	t.Cleanup(caller.Close)
-	return New(Config{}, Deps{Caller: caller})
+	client := instance.NewClient(instance.Rules{})
+	t.Cleanup(client.Close)
+	return New(Config{}, Deps{Client: client})
 }
 
 func show(found []Found) []string {

@@ -40,7 +40,7 @@ func benchServers(b *testing.B, n int) []Target {
 // BenchmarkUpdate is one call over a kept connection, with the service in the
 // same process.
 func BenchmarkUpdate(b *testing.B) {
-	c := NewCaller(Rules{Allow: loopback()})
+	c := NewClient(Rules{Allow: loopback()})
 	defer c.Close()
 	targets, update := benchServers(b, 1), Update{"webhooks", document10K(), "1"}
 	b.ReportAllocs()
@@ -56,7 +56,7 @@ func BenchmarkUpdate(b *testing.B) {
 func BenchmarkUpdate500(b *testing.B) {
 	for _, kept := range []bool{false, true} {
 		b.Run(fmt.Sprintf("kept=%v", kept), func(b *testing.B) {
-			c := NewCaller(Rules{Allow: loopback()})
+			c := NewClient(Rules{Allow: loopback()})
 			defer c.Close()
 			targets, update := benchServers(b, 500), Update{"webhooks", document10K(), "1"}
 			all := func() {

@@ -41,7 +41,7 @@ type Update struct {
 // Update sends a document, and returns when the instance has taken it. The call
 // is idempotent: where a kept connection turns out to be closed it is sent
 // again. An error is an *Error, or that of ctx when it was cancelled.
-func (c *Caller) Update(ctx context.Context, t Target, u Update) (Answer, error) {
+func (c *Client) Update(ctx context.Context, t Target, u Update) (Answer, error) {
 	body, err := newBody(u)
 	if err != nil {
 		return Answer{}, badSettings(err)
@@ -55,7 +55,7 @@ func (c *Caller) Update(ctx context.Context, t Target, u Update) (Answer, error)
 }
 
 // Versions asks for the version hash of every type. Errors are those of Update.
-func (c *Caller) Versions(ctx context.Context, t Target) (Versions, error) {
+func (c *Client) Versions(ctx context.Context, t Target) (Versions, error) {
 	o, err := c.call(ctx, t, http.MethodGet, versionPath, nil)
 	if err != nil {
 		return Versions{}, err
@@ -64,7 +64,7 @@ func (c *Caller) Versions(ctx context.Context, t Target) (Versions, error) {
 }
 
 // Info asks an instance about itself. Errors are those of Update.
-func (c *Caller) Info(ctx context.Context, t Target) (Info, error) {
+func (c *Client) Info(ctx context.Context, t Target) (Info, error) {
 	o, err := c.call(ctx, t, http.MethodGet, infoPath, nil)
 	if err != nil {
 		return Info{}, err
@@ -75,7 +75,7 @@ func (c *Caller) Info(ctx context.Context, t Target) (Info, error) {
 // Open gives the endpoints that answer to anybody: those of info and version
 // that do so without the token and without the client certificate. An error
 // means that it could not be found out; ask when Info has just succeeded.
-func (c *Caller) Open(ctx context.Context, t Target) ([]string, error) {
+func (c *Client) Open(ctx context.Context, t Target) ([]string, error) {
 	withCertificate := t.TLS.Certificate != ""
 	t.Token, t.TLS.Certificate, t.TLS.Key = Token{}, "", Token{}
 	var open []string
@@ -96,7 +96,7 @@ func (c *Caller) Open(ctx context.Context, t Target) ([]string, error) {
 }
 
 // call makes one request and judges its answer.
-func (c *Caller) call(ctx context.Context, t Target, method, path string, body *body) (object, error) {
+func (c *Client) call(ctx context.Context, t Target, method, path string, body *body) (object, error) {
 	request, transport, err := c.prepare(ctx, t, method, path, body)
 	if err != nil {
 		return nil, badSettings(err)
@@ -155,7 +155,7 @@ func send(ctx context.Context, transport *http.Transport, request *http.Request)
 	}
 }
 
-func (c *Caller) prepare(ctx context.Context, t Target, method, path string, body *body) (*http.Request, *http.Transport, error) {
+func (c *Client) prepare(ctx context.Context, t Target, method, path string, body *body) (*http.Request, *http.Transport, error) {
 	base, err := ParseURL(t.URL)
 	if err != nil {
 		return nil, nil, err

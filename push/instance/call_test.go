@@ -27,7 +27,7 @@ func TestUpdateSendsTheExactText(t *testing.T) {
 		io.WriteString(w, success)
 	})
 	target.URL += "/gate/a/"
-	answer, err := newCaller(t, Rules{}).Update(t.Context(), target, webhooks())
+	answer, err := newClient(t, Rules{}).Update(t.Context(), target, webhooks())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func TestVersionsAndInfo(t *testing.T) {
 				"connections_count":"21","config_version":{"webhooks":"a"},"last_reload":null,"more":[1]}`)
 		}
 	})
-	c := newCaller(t, Rules{})
+	c := newClient(t, Rules{})
 	v, err := c.Versions(t.Context(), target)
 	if err != nil || len(v.ByType) != 3 || v.ByType["webhooks"] != "0123456789abcdef" || v.ByType["routing/core"] != "77" || v.ByType["n"] != "5" || v.LastReload != "2026-01-02" {
 		t.Errorf("got %+v, %v", v, err)
@@ -77,7 +77,7 @@ func TestInfoToleratesOddShapes(t *testing.T) {
 		{`{"uptime_seconds":"12","webhooks_count":0,"status":"degraded"}`, Info{Uptime: 12 * time.Second, Connections: -1}},
 	} {
 		target := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, c.body) })
-		got, err := newCaller(t, Rules{}).Info(t.Context(), target)
+		got, err := newClient(t, Rules{}).Info(t.Context(), target)
 		if err != nil || got != c.want {
 			t.Errorf("%s: %+v, %v; want %+v", c.body, got, err, c.want)
 		}
@@ -103,12 +103,12 @@ func TestOpenFindsWhatNeedsNoToken(t *testing.T) {
 			}
 			io.WriteString(w, `{}`)
 		})
-		open, err := newCaller(t, Rules{}).Open(t.Context(), target)
+		open, err := newClient(t, Rules{}).Open(t.Context(), target)
 		if got := strings.Join(open, " "); err != nil || got != c.want {
 			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
 		}
 	}
-	if open, err := newCaller(t, Rules{}).Open(t.Context(), Target{URL: "http://127.0.0.1:1"}); err == nil {
+	if open, err := newClient(t, Rules{}).Open(t.Context(), Target{URL: "http://127.0.0.1:1"}); err == nil {
 		t.Errorf("an instance that cannot be reached is called open=%v", open)
 	}
 }
@@ -121,7 +121,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 		target := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, other.URL+"/login?token="+canary, status)
 		})
-		_, err := newCaller(t, Rules{}).Update(t.Context(), target, webhooks())
+		_, err := newClient(t, Rules{}).Update(t.Context(), target, webhooks())
 		e := failureOf(t, err)
 		if e.Code != CodeRedirected || e.Retryable || e.Status != status || !strings.Contains(e.Message, other.URL+"/login") || strings.Contains(e.Error(), canary) {
 			t.Errorf("%d: %+v", status, e)
@@ -149,7 +149,7 @@ func TestAClosedKeptConnectionCostsNothing(t *testing.T) {
 	}))
 	s.Start()
 	defer s.Close()
-	c := newCaller(t, Rules{})
+	c := newClient(t, Rules{})
 	const n = 300 // each meets the end of the connection at another moment
 	large := Update{Type: "webhooks", Config: []byte(`{"a":"` + strings.Repeat("x", 100<<10) + `"}`)}
 	for i := range n {
@@ -172,7 +172,7 @@ func TestAHungInstanceDelaysNoOther(t *testing.T) {
 	})
 	t.Cleanup(func() { close(release) })
 	good := serve(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, success) })
-	c := newCaller(t, Rules{Timeout: 30 * time.Second})
+	c := newClient(t, Rules{Timeout: 30 * time.Second})
 	ctx, cancel := context.WithCancel(t.Context())
 	results := make(chan error, 2*connsPerHost)
 	for range cap(results) {
@@ -218,14 +218,14 @@ func TestTimeouts(t *testing.T) {
 		"never read": {URL: "http://" + full.Addr().String()}, "no handshake": {URL: "https://" + full.Addr().String()},
 		"silent": silent, "half an answer": trickling,
 	} {
-		_, err := newCaller(t, Rules{Timeout: 50 * time.Millisecond}).Update(t.Context(), target, webhooks())
+		_, err := newClient(t, Rules{Timeout: 50 * time.Millisecond}).Update(t.Context(), target, webhooks())
 		if e := failureOf(t, err); e.Code != CodeTimeout || !e.Retryable || e.Message != "no answer within 50ms" {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	_, err = newCaller(t, Rules{}).Info(ctx, silent)
+	_, err = newClient(t, Rules{}).Info(ctx, silent)
 	if e := failureOf(t, err); e.Code != CodeTimeout {
 		t.Errorf("a deadline of the caller: %+v", e)
 	}
@@ -241,7 +241,7 @@ func TestAnEndlessAnswerIsLeft(t *testing.T) {
 				}
 			}
 		})
-		_, err := newCaller(t, Rules{Timeout: 5 * time.Second}).Update(t.Context(), target, webhooks())
+		_, err := newClient(t, Rules{Timeout: 5 * time.Second}).Update(t.Context(), target, webhooks())
 		if e := failureOf(t, err); e.Status != status {
 			t.Errorf("%d: %+v", status, e)
 		}
@@ -251,7 +251,7 @@ func TestAnEndlessAnswerIsLeft(t *testing.T) {
 func TestBadSettingsSendNothing(t *testing.T) {
 	var called atomic.Bool
 	target := serve(t, func(http.ResponseWriter, *http.Request) { called.Store(true) })
-	c := newCaller(t, Rules{})
+	c := newClient(t, Rules{})
 	for name, change := range map[string]func(*Target, *Update){
 		"URL":         func(t *Target, _ *Update) { t.URL = "http://u:p@" + strings.TrimPrefix(t.URL, "http://") },
 		"token":       func(t *Target, _ *Update) { t.Token = NewToken("a\r\nX-Evil: 1") },

@@ -2,7 +2,7 @@
 // it sends a document, reads the versions and the state that the instance
 // reports, and says in stable words what went wrong.
 //
-// A Caller shares one transport between all instances with the same TLS
+// A Client shares one transport between all instances with the same TLS
 // settings, so 500 instances cost 500 connections and no more. Every address
 // is checked after resolution, right before the connection is made: public
 // unicast is allowed, everything else only where Rules list it. TLS is always
@@ -16,6 +16,6 @@
 //
 // Every method makes its call in the caller's goroutine and returns within
 // Rules.Timeout. The goroutines that serve kept connections belong to net/http;
-// Caller.Close ends them. Caller.mu guards the table of transports and is not
+// Client.Close ends them. Client.mu guards the table of transports and is not
 // held across I/O. Everything else is immutable and safe for concurrent use.
 package instance

@@ -80,7 +80,7 @@ func TestTheGuardPermits(t *testing.T) {
 func TestTheResolvedAddressIsChecked(t *testing.T) {
 	var called atomic.Bool
 	target := serve(t, func(http.ResponseWriter, *http.Request) { called.Store(true) })
-	c := newCaller(t, Rules{Allow: prefixes("10.0.0.0/8")})
+	c := newClient(t, Rules{Allow: prefixes("10.0.0.0/8")})
 	_, port, _ := strings.Cut(strings.TrimPrefix(target.URL, "http://"), ":")
 	for _, host := range []string{"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::1]", "0.0.0.0", "[::]"} {
 		target.URL = "http://" + host + ":" + port
@@ -93,7 +93,7 @@ func TestTheResolvedAddressIsChecked(t *testing.T) {
 	if called.Load() {
 		t.Error("an address that is not allowed was called")
 	}
-	_, err := newCaller(t, Rules{}).Info(t.Context(), Target{URL: "http://localhost:" + port})
+	_, err := newClient(t, Rules{}).Info(t.Context(), Target{URL: "http://localhost:" + port})
 	if e := failureOf(t, err); e.Code != CodeBadAnswer || !called.Load() {
 		t.Errorf("an allowed one was not: %+v", e)
 	}
@@ -105,14 +105,14 @@ func TestTheEnvironmentsProxyIsNotUsed(t *testing.T) {
 	for _, name := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY"} {
 		t.Setenv(name, proxy.URL)
 	}
-	_, err := newCaller(t, Rules{}).Info(t.Context(), Target{URL: "http://192.0.2.1"})
+	_, err := newClient(t, Rules{}).Info(t.Context(), Target{URL: "http://192.0.2.1"})
 	if e := failureOf(t, err); e.Code != CodeNotAllowed || proxied.Load() {
 		t.Errorf("got %+v, through the proxy: %v", e, proxied.Load())
 	}
 }
 
 func TestUnreachable(t *testing.T) {
-	c := newCaller(t, Rules{})
+	c := newClient(t, Rules{})
 	for url, says := range map[string]string{
 		"http://127.0.0.1:1":               "connection refused",
 		"http://no-such-name.invalid:8000": `"no-such-name.invalid" does not resolve`,

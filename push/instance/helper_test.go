@@ -18,12 +18,12 @@ func loopback() []netip.Prefix {
 	return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 }
 
-func newCaller(t *testing.T, r Rules) *Caller {
+func newClient(t *testing.T, r Rules) *Client {
 	t.Helper()
 	if r.Allow == nil {
 		r.Allow = loopback()
 	}
-	c := NewCaller(r)
+	c := NewClient(r)
 	t.Cleanup(c.Close)
 	return c
 }

@@ -72,7 +72,7 @@ func TestAnswersOfAnUpdate(t *testing.T) {
 				w.WriteHeader(c.status)
 				io.WriteString(w, c.body)
 			})
-			_, err := newCaller(t, Rules{}).Update(t.Context(), target, webhooks())
+			_, err := newClient(t, Rules{}).Update(t.Context(), target, webhooks())
 			c.want.Status = c.status
 			if e := failureOf(t, err); *e != c.want {
 				t.Errorf("got  %+v\nwant %+v", *e, c.want)
@@ -87,7 +87,7 @@ func TestAQuestionIsNeverRefused(t *testing.T) {
 			w.WriteHeader(status)
 			io.WriteString(w, `{"status":"error","error":"not ready"}`)
 		})
-		_, err := newCaller(t, Rules{}).Versions(t.Context(), target)
+		_, err := newClient(t, Rules{}).Versions(t.Context(), target)
 		if e := failureOf(t, err); e.Code != CodeBadAnswer || !e.Retryable || !strings.Contains(e.Message, "not ready") {
 			t.Errorf("%d: %+v", status, e)
 		}
@@ -110,7 +110,7 @@ func TestRetryAfter(t *testing.T) {
 			w.Header().Set("Retry-After", c.header)
 			w.WriteHeader(503)
 		})
-		_, err := newCaller(t, Rules{}).Update(t.Context(), target, webhooks())
+		_, err := newClient(t, Rules{}).Update(t.Context(), target, webhooks())
 		if e := failureOf(t, err); e.RetryAfter != c.want || e.Code != CodeServerError {
 			t.Errorf("%q: %+v, want %s", c.header, e, c.want)
 		}
@@ -140,7 +140,7 @@ func TestErrorsAreBoundedCleanAndRedacted(t *testing.T) {
 					w.WriteHeader(status)
 					io.WriteString(w, body)
 				})
-				_, err := newCaller(t, Rules{}).Update(t.Context(), target, webhooks())
+				_, err := newClient(t, Rules{}).Update(t.Context(), target, webhooks())
 				e := failureOf(t, err)
 				checkText(t, e)
 				if strings.Contains(e.Error(), canary[:8]) {
@@ -161,7 +161,7 @@ func TestATokenIsRedactedInItsEscapedForms(t *testing.T) {
 			io.WriteString(w, body)
 		})
 		target.Token = NewToken(odd)
-		_, err := newCaller(t, Rules{}).Update(t.Context(), target, webhooks())
+		_, err := newClient(t, Rules{}).Update(t.Context(), target, webhooks())
 		if e := failureOf(t, err); strings.Contains(e.Error(), "tok") || !strings.Contains(e.Error(), "[redacted]") {
 			t.Errorf("%s: %v", body, e)
 		}
@@ -194,7 +194,7 @@ func TestBrokenHTTP(t *testing.T) {
 		{"compressed though not asked", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00", CodeBadAnswer},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := newCaller(t, Rules{}).Update(t.Context(), serveRaw(t, c.raw), webhooks())
+			_, err := newClient(t, Rules{}).Update(t.Context(), serveRaw(t, c.raw), webhooks())
 			e := failureOf(t, err)
 			if e.Code != c.code || !e.Retryable || e.Message == "" {
 				t.Errorf("got %+v", e)

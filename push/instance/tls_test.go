@@ -101,7 +101,7 @@ func TestTLSIsVerified(t *testing.T) {
 				proto = r.Proto
 				io.WriteString(w, success)
 			})
-			_, err := newCaller(t, Rules{}).Update(t.Context(), Target{URL: url, Token: NewToken(canary), TLS: c.tls}, webhooks())
+			_, err := newClient(t, Rules{}).Update(t.Context(), Target{URL: url, Token: NewToken(canary), TLS: c.tls}, webhooks())
 			if c.says == "" {
 				if err != nil || proto != "HTTP/2.0" {
 					t.Fatalf("%v, over %q", err, proto)
@@ -119,7 +119,7 @@ func TestTLSIsVerified(t *testing.T) {
 func TestTLSAgainstAPlainPort(t *testing.T) {
 	target := serve(t, func(http.ResponseWriter, *http.Request) { t.Error("was called") })
 	target.URL = strings.Replace(target.URL, "http:", "https:", 1)
-	_, err := newCaller(t, Rules{}).Info(t.Context(), target)
+	_, err := newClient(t, Rules{}).Info(t.Context(), target)
 	if e := failureOf(t, err); e.Code != CodeUnreachable || !strings.Contains(e.Message, "does not speak TLS") {
 		t.Errorf("got %+v", e)
 	}
@@ -133,7 +133,7 @@ func TestAnInstanceThatWantsAClientCertificateIsNotOpen(t *testing.T) {
 	url := serveTLS(t, &tls.Config{Certificates: []tls.Certificate{server.tls}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients},
 		func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, `{}`) })
 	target := Target{URL: url, TLS: TLS{CA: server.cert, Certificate: client.cert, Key: NewToken(client.key)}}
-	c := newCaller(t, Rules{})
+	c := newClient(t, Rules{})
 	if _, err := c.Info(t.Context(), target); err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func TestAnInstanceThatWantsAClientCertificateIsNotOpen(t *testing.T) {
 }
 
 func TestTransportsAreSharedAndBounded(t *testing.T) {
-	c := newCaller(t, Rules{})
+	c := newClient(t, Rules{})
 	get := func(name string) *http.Transport {
 		tr, err := c.transport(TLS{ServerName: name})
 		if err != nil {

@@ -30,14 +30,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// The agent as instance and the controllers' caller are written apart: here they
+// The agent as instance and the controllers' client are written apart: here they
 // talk to each other.
 
-// pair is an instance of the agent's and a controller's caller.
+// pair is an instance of the agent's and a controller's client.
 type pair struct {
 	t      *testing.T
 	dir    string
-	caller *instance.Caller
+	client *instance.Client
 	target instance.Target
 }
 
@@ -57,9 +57,9 @@ func agentWith(t *testing.T, c serve.Config, rule *serve.Rule) *pair {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- server.Run(ctx) }()
-	p := &pair{t: t, dir: c.Dir, caller: instance.NewCaller(instance.Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})}
+	p := &pair{t: t, dir: c.Dir, client: instance.NewClient(instance.Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})}
 	t.Cleanup(func() {
-		p.caller.Close()
+		p.client.Close()
 		cancel()
 		must(t, <-done)
 	})
@@ -82,7 +82,7 @@ func agentWith(t *testing.T, c serve.Config, rule *serve.Rule) *pair {
 }
 
 func (p *pair) update(target, content string) (instance.Answer, error) {
-	return p.caller.Update(p.t.Context(), p.target, instance.Update{Type: target, Config: []byte(content), Version: "7"})
+	return p.client.Update(p.t.Context(), p.target, instance.Update{Type: target, Config: []byte(content), Version: "7"})
 }
 
 func (p *pair) failed(err error, code instance.Code) *instance.Error {
@@ -98,7 +98,7 @@ func (p *pair) holds(target, content string) {
 	p.t.Helper()
 	want, err := document.InstanceVersion([]byte(content))
 	must(p.t, err)
-	v, err := p.caller.Versions(p.t.Context(), p.target)
+	v, err := p.client.Versions(p.t.Context(), p.target)
 	must(p.t, err)
 	if v.ByType[target] != want || v.LastReload == "" {
 		p.t.Errorf("%+v, want %s of %s", v, want, target)
@@ -120,7 +120,7 @@ func TestAnAgentTakesADocumentAndIsVerified(t *testing.T) {
 	_, err = p.update("routing/core", `{"x":1}`)
 	must(t, err)
 	p.holds("routing/core", `{"x":1}`)
-	info, err := p.caller.Info(t.Context(), p.target)
+	info, err := p.client.Info(t.Context(), p.target)
 	must(t, err)
 	host, err := os.Hostname()
 	must(t, err)
@@ -180,7 +180,7 @@ func TestWhatAnAgentAnswersIsUnderstood(t *testing.T) {
 
 func TestNothingOfAnAgentIsOpenWithoutTheToken(t *testing.T) {
 	p := agentWith(t, serve.Config{}, &serve.Rule{})
-	if open, err := p.caller.Open(t.Context(), p.target); err != nil || len(open) > 0 {
+	if open, err := p.client.Open(t.Context(), p.target); err != nil || len(open) > 0 {
 		t.Errorf("%v %v", open, err)
 	}
 }

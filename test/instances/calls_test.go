@@ -21,10 +21,10 @@ const (
 	good   = `{"a":{"module":"log"}}`
 )
 
-// caller may call loopback, and waits so long for an answer.
-func caller(t *testing.T, limit time.Duration) *instance.Caller {
+// clientFor may call loopback, and waits so long for an answer.
+func clientFor(t *testing.T, limit time.Duration) *instance.Client {
 	t.Helper()
-	c := instance.NewCaller(instance.Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: limit})
+	c := instance.NewClient(instance.Rules{Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Timeout: limit})
 	t.Cleanup(c.Close)
 	return c
 }
@@ -34,7 +34,7 @@ const long = 30 * time.Second
 func TestDroverGetsOnWithAServiceOfAnotherStack(t *testing.T) {
 	ctx := t.Context()
 	s := pyservice.Start(t, 1, pyservice.Options{Token: secret, OpenInfo: true, Busy: 2 * time.Second})[0]
-	c, to := caller(t, long), instance.Target{ID: s.ID, URL: s.URL, Token: instance.NewToken(secret)}
+	c, to := clientFor(t, long), instance.Target{ID: s.ID, URL: s.URL, Token: instance.NewToken(secret)}
 
 	a, err := c.Update(ctx, to, instance.Update{Type: "webhooks", Config: []byte(good), Version: "7"})
 	if err != nil || a.InstanceID != s.ID || a.Version != "7" || a.Timestamp == "" {
@@ -73,7 +73,7 @@ func TestDroverGetsOnWithAServiceOfAnotherStack(t *testing.T) {
 		t.Errorf("a wrong token: %#v", err)
 	}
 	s.Pause(t)
-	_, err = caller(t, 300*time.Millisecond).Info(ctx, to)
+	_, err = clientFor(t, 300*time.Millisecond).Info(ctx, to)
 	if e := (*instance.Error)(nil); !errors.As(err, &e) || e.Code != instance.CodeTimeout {
 		t.Errorf("paused: %#v", err)
 	}
@@ -116,7 +116,7 @@ func TestEachMisbehaviourHasItsWord(t *testing.T) {
 			t.Parallel()
 			s := badinstance.Start(t, badinstance.Config{Token: secret, Hash: document.InstanceVersion})
 			s.Behave(c.what)
-			_, err := caller(t, c.limit).Update(t.Context(), instance.Target{ID: s.ID, URL: s.URL, Token: instance.NewToken(secret)},
+			_, err := clientFor(t, c.limit).Update(t.Context(), instance.Target{ID: s.ID, URL: s.URL, Token: instance.NewToken(secret)},
 				instance.Update{Type: "webhooks", Config: []byte(good), Version: "1"})
 			var e *instance.Error
 			if !errors.As(err, &e) || e.Code != c.code || e.Retryable != c.retryable || e.RetryAfter != c.after || e.Message == "" {
@@ -141,7 +141,7 @@ func TestCertificatesThatDoNotVerifyGetNeitherTokenNorContent(t *testing.T) {
 	for certificate, word := range map[badinstance.Certificate]string{badinstance.OtherName: "cannot validate certificate for 127.0.0.1", badinstance.Expired: "expired"} {
 		s := badinstance.Start(t, badinstance.Config{Token: secret, Hash: document.InstanceVersion, TLS: certificate})
 		to := instance.Target{ID: s.ID, URL: s.URL, Token: instance.NewToken(secret), TLS: instance.TLS{CA: s.CA}}
-		_, err := caller(t, long).Info(t.Context(), to)
+		_, err := clientFor(t, long).Info(t.Context(), to)
 		if e := (*instance.Error)(nil); !errors.As(err, &e) || e.Code != instance.CodeUnreachable || !strings.Contains(e.Message, word) {
 			t.Errorf("certificate %d: %v", certificate, err)
 		}
@@ -151,16 +151,16 @@ func TestCertificatesThatDoNotVerifyGetNeitherTokenNorContent(t *testing.T) {
 	}
 	s := badinstance.Start(t, badinstance.Config{Token: secret, Hash: document.InstanceVersion, TLS: badinstance.Valid})
 	to := instance.Target{ID: s.ID, URL: s.URL, Token: instance.NewToken(secret)}
-	_, err := caller(t, long).Info(t.Context(), to)
+	_, err := clientFor(t, long).Info(t.Context(), to)
 	if e := (*instance.Error)(nil); !errors.As(err, &e) || e.Code != instance.CodeUnreachable || len(s.Requests()) != 0 {
 		t.Errorf("an unknown authority: %v", err)
 	}
 	to.TLS.CA = s.CA
-	if info, err := caller(t, long).Info(t.Context(), to); err != nil || info.InstanceID != s.ID {
+	if info, err := clientFor(t, long).Info(t.Context(), to); err != nil || info.InstanceID != s.ID {
 		t.Errorf("its own authority: %+v, %v", info, err)
 	}
 	// The address is what is checked, whatever the certificate says.
-	strict := instance.NewCaller(instance.Rules{Timeout: long})
+	strict := instance.NewClient(instance.Rules{Timeout: long})
 	defer strict.Close()
 	if _, err := strict.Info(context.Background(), to); err == nil || len(s.Requests()) != 1 {
 		t.Errorf("loopback is called without being allowed: %v", err)

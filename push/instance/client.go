@@ -25,7 +25,7 @@ const (
 	pingAfter    = 15 * time.Second // of silence on an HTTP/2 connection
 )
 
-// Rules are what a Caller keeps to, whatever the instance.
+// Rules are what a Client keeps to, whatever the instance.
 type Rules struct {
 	// Allow lists ranges that may be called although they are no public unicast:
 	// private, loopback, link-local, shared (RFC 6598), multicast and the like.
@@ -79,8 +79,8 @@ type settings struct {
 	key                   [32]byte
 }
 
-// Caller calls instances. It is safe for concurrent use.
-type Caller struct {
+// Client calls instances. It is safe for concurrent use.
+type Client struct {
 	timeout time.Duration
 	guard   *guard
 	base    *http.Transport
@@ -96,9 +96,9 @@ type shared struct {
 	used      uint64
 }
 
-// NewCaller makes a Caller. Nothing is opened before the first call.
-func NewCaller(r Rules) *Caller {
-	c := &Caller{timeout: r.Timeout, guard: newGuard(r.Allow), byTLS: map[settings]*shared{}}
+// NewClient makes a Client. Nothing is opened before the first call.
+func NewClient(r Rules) *Client {
+	c := &Client{timeout: r.Timeout, guard: newGuard(r.Allow), byTLS: map[settings]*shared{}}
 	if c.timeout <= 0 {
 		c.timeout = defaultTimeout
 	}
@@ -107,7 +107,7 @@ func NewCaller(r Rules) *Caller {
 }
 
 // Close ends the connections that are kept. Calls under way are not disturbed.
-func (c *Caller) Close() {
+func (c *Client) Close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.base.CloseIdleConnections()
@@ -119,14 +119,14 @@ func (c *Caller) Close() {
 // Transport gives what calls with these settings go through, for others that
 // call out under the same Rules, save the time-out: that is theirs to set. It
 // follows no redirect; an http.Client around it does unless told otherwise.
-func (c *Caller) Transport(t TLS) (http.RoundTripper, error) { return c.transport(t) }
+func (c *Client) Transport(t TLS) (http.RoundTripper, error) { return c.transport(t) }
 
 // Dialer makes connections under the same Rules.
-func (c *Caller) Dialer() *net.Dialer {
+func (c *Client) Dialer() *net.Dialer {
 	return &net.Dialer{Timeout: c.timeout, KeepAlive: 30 * time.Second, ControlContext: c.guard.control}
 }
 
-func (c *Caller) newTransport(config *tls.Config) *http.Transport {
+func (c *Client) newTransport(config *tls.Config) *http.Transport {
 	return &http.Transport{
 		// No Proxy: a variable of the environment must not carry tokens elsewhere,
 		// and the address of a proxy would be checked instead of the instance's.
@@ -145,7 +145,7 @@ func (c *Caller) newTransport(config *tls.Config) *http.Transport {
 }
 
 // transport gives the one for these settings.
-func (c *Caller) transport(t TLS) (*http.Transport, error) {
+func (c *Client) transport(t TLS) (*http.Transport, error) {
 	if t.CA == "" && t.ServerName == "" && t.Certificate == "" && t.Key.IsZero() {
 		return c.base, nil
 	}
@@ -170,7 +170,7 @@ func (c *Caller) transport(t TLS) (*http.Transport, error) {
 }
 
 // dropOldest makes room. A call that still uses the transport is not disturbed.
-func (c *Caller) dropOldest() {
+func (c *Client) dropOldest() {
 	var oldest settings
 	least := c.clock
 	for key, s := range c.byTLS {
