@@ -175,8 +175,9 @@ func (s *Server) listInstances(c *call) error {
 }
 
 // instanceIn finds the instance in the path, or says that there is none.
-func instanceIn(st *fsm.State, c *call) (*fsm.Node, error) {
-	id := c.segment("id")
+func instanceIn(st *fsm.State, c *call) (*fsm.Node, error) { return instanceNamed(st, c.segment("id")) }
+
+func instanceNamed(st *fsm.State, id string) (*fsm.Node, error) {
 	switch n := st.Node(id); {
 	case n == nil:
 		return nil, failure(codeNotFound, "no instance is called %q; `drover instance list` shows them", clip(id, 140))
@@ -193,16 +194,17 @@ func (s *Server) getInstance(c *call) error {
 
 func (s *Server) answerInstance(c *call, status int, id string) error {
 	var (
-		out   instanceRow
-		found bool
+		out instanceRow
+		err error
 	)
 	s.view(c, func(st *fsm.State) {
-		if n := st.Node(id); n != nil && n.Instance != nil {
-			out, found = c.instanceOf(st, n), true
+		var n *fsm.Node
+		if n, err = instanceNamed(st, id); err == nil {
+			out = c.instanceOf(st, n)
 		}
 	})
-	if !found {
-		return failure(codeNotFound, "no instance is called %q; `drover instance list` shows them", clip(id, 140))
+	if err != nil {
+		return err
 	}
 	return c.answer(status, out)
 }
