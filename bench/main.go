@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -81,6 +80,3 @@ func run(ctx context.Context, o options) (err error) {
 	}
 	return out.figures()
 }
-
-// note tells how far it has come, for the person who waits.
-func note(w io.Writer, format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
