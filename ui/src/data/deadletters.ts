@@ -40,7 +40,7 @@ export function moved(rows: readonly DeadLetter[], causes: readonly Cause[]): nu
 }
 
 /** The most that one call takes. */
-export const atOnce = 10_000;
+const atOnce = 10_000;
 
 /** The dead letters of this moment that match a filter. */
 export const freeze = (filter: DeadLetterFilter) => everyRow<DeadLetter>("/deadletters", filter, atOnce);

@@ -92,7 +92,7 @@ export function Failed({ error, retry, busy }: { error: Error; retry?: () => unk
   );
 }
 
-export function NotAllowed({ detail, requestId }: { detail: string; requestId?: string }) {
+function NotAllowed({ detail, requestId }: { detail: string; requestId?: string }) {
   return (
     <div className={css.panel}>
       <h2>Not allowed</h2>

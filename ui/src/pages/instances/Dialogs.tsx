@@ -17,7 +17,6 @@ export interface Why {
 interface Props {
   /** The chosen instances at the moment that the dialog opened. */
   frozen?: string[];
-  onSync: (ids: string[]) => void;
   act: (what?: string) => void;
   why: Why;
 }

@@ -78,7 +78,7 @@ export default function Instances() {
       {tab === "registry" ? <Registry act={act} sync={syncSome} why={{ write, sync }} /> : null}
       {tab === "verify" ? <Verify sync={syncSome} why={sync} /> : null}
       {tab === "discoveries" ? <Discoveries act={act} why={write} /> : null}
-      <Dialogs frozen={frozen} onSync={syncSome} act={act} why={{ write, sync }} />
+      <Dialogs frozen={frozen} act={act} why={{ write, sync }} />
     </Page>
   );
 }
