@@ -20,9 +20,9 @@ type AuditLog struct {
 
 // auditPack is entries in a row, without the hashes of the ones before them.
 type auditPack struct {
-	first    Sum // hash before the first
-	data     []byte
-	previous Sum // hash of the last
+	before Sum // hash of the entry before the first
+	data   []byte
+	last   Sum // hash of the last
 }
 
 // packSize is the number of entries of a pack. As many stay unpacked at least.
@@ -81,7 +81,7 @@ func (l *AuditLog) last() Sum {
 		return l.latest[n-1].Hash
 	}
 	if n := len(l.packed); n > 0 {
-		return l.packed[n-1].previous
+		return l.packed[n-1].last
 	}
 	return Sum{}
 }
@@ -124,7 +124,7 @@ func (l AuditLog) clip() AuditLog {
 }
 
 func newAuditPack(entries []*AuditEntry) auditPack {
-	p := auditPack{first: entries[0].Previous, previous: entries[len(entries)-1].Hash}
+	p := auditPack{before: entries[0].Previous, last: entries[len(entries)-1].Hash}
 	bare := make([]AuditEntry, len(entries))
 	for i, e := range entries {
 		bare[i] = *e
@@ -148,7 +148,7 @@ func (p auditPack) open() []AuditEntry {
 	if err != nil || len(entries) != packSize {
 		panic(fmt.Errorf("%d audit entries were packed and cannot be unpacked: %w", packSize, err))
 	}
-	previous := p.first
+	previous := p.before
 	for i := range entries {
 		entries[i].Previous, previous = previous, entries[i].Hash
 	}
