@@ -28,6 +28,7 @@ type gated struct {
 // instances that drover-agent serves, through what happens to them and to the
 // controllers. The parts build on each other.
 func TestTheFleetsInstancesAreKeptInStep(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 3, "--agents", "2", "--instances", "2")
 	f.start()
 	g := newGate(t, f)

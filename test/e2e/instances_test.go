@@ -66,6 +66,7 @@ func (h *hand) says(want string, args ...string) {
 // TestInstancesOnTheCommandLine goes the way of a person with two webhook
 // services: add, push, verify, drift, refusal, loss, sync, discovery, removal.
 func TestInstancesOnTheCommandLine(t *testing.T) {
+	t.Parallel()
 	h, services := withHooks(t, 2)
 	first, second := services[0], services[1]
 	token := save(t, "token", hookToken)

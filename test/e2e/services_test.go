@@ -26,6 +26,7 @@ const instanceToken = "t0ken-of-an-instance"
 // TestServicesAreKeptInStep keeps real services of another stack, and one that misbehaves,
 // in step with a cluster of three.
 func TestServicesAreKeptInStep(t *testing.T) {
+	t.Parallel() // the tests of instances mostly wait for time-outs
 	f := newFleet(t, 3, "--agents", "1", "--instances", "0", "--empty", "--no-restart")
 	f.start()
 	services := pyservice.Start(t, 3, pyservice.Options{
