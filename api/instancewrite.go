@@ -124,7 +124,7 @@ func (s *Server) changeOf(n *fsm.Node, in instancePatch) (fsm.Body, error) {
 		return fsm.LabelNode{Node: n.ID, Labels: in.Labels}, nil
 	}
 	if in.URL != nil {
-		base, err := movedTo(n, *in.URL, in)
+		base, err := movedTo(n, *in.URL)
 		if err != nil {
 			return nil, err
 		}
@@ -144,9 +144,9 @@ func (s *Server) changeOf(n *fsm.Node, in instancePatch) (fsm.Body, error) {
 	return put, err
 }
 
-// movedTo checks the new URL of an instance. A secret goes where the URL leads,
-// so whoever sends it to another host must know it.
-func movedTo(n *fsm.Node, text string, in instancePatch) (string, error) {
+// movedTo checks the new URL of an instance; whether the token may go there is
+// for the state to say.
+func movedTo(n *fsm.Node, text string) (string, error) {
 	base, err := instance.ParseURL(text)
 	if err != nil {
 		return "", invalid("/url", "%v", err)
@@ -154,24 +154,7 @@ func movedTo(n *fsm.Node, text string, in instancePatch) (string, error) {
 	if n.Instance.Source != "" && base != n.Instance.URL {
 		return "", &Error{Code: codeConflict, Pointer: "/url", Detail: fmt.Sprintf("the URL of %q is what its discovery %q finds: change it there", n.ID, n.Instance.Source)}
 	}
-	if len(n.Instance.Token) == 0 || in.Token != nil {
-		return base, nil
-	}
-	if strings.HasPrefix(n.Instance.URL, "https:") && !strings.HasPrefix(base, "https:") {
-		return "", invalid("/token", "the token that is kept would be sent in clear, as http does: give the token as well, or \"\" for none")
-	}
-	if hostOf(base) != hostOf(n.Instance.URL) {
-		return "", invalid("/token", "the URL leads to another host, where the token that is kept would be sent: give the token as well, or \"\" for none")
-	}
 	return base, nil
-}
-
-func hostOf(base string) string {
-	u, err := url.Parse(base)
-	if err != nil { // ParseURL gave it
-		return base
-	}
-	return u.Hostname()
 }
 
 // idOf is the name of an instance that was given none: host and port of its URL.

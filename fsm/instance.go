@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"maps"
+	"net/url"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -86,7 +87,14 @@ func (s *State) applyPutInstance(c PutInstance) (Outcome, error) {
 	return Outcome{ID: c.ID}, s.addInstance(c.ID, &in, c.Labels)
 }
 
+// take refuses to move a secret: it goes where the URL leads, so whoever sends
+// it to another host, or in clear, must know it.
 func (in *Instance) take(c PutInstance) error {
+	if c.URL != nil && c.Token == nil && len(in.Token) > 0 {
+		if err := keepsSecret(in.URL, *c.URL); err != nil {
+			return err
+		}
+	}
 	set(&in.URL, c.URL)
 	if in.URL == "" {
 		return &Error{Code: CodeInvalid, Pointer: "/url", Message: "an instance needs a URL"}
@@ -105,6 +113,29 @@ func (in *Instance) take(c PutInstance) error {
 		return &Error{Code: CodeInvalid, Pointer: "/accepts", Message: "an instance must accept at least one target"}
 	}
 	return nil
+}
+
+func keepsSecret(from, to string) error {
+	message := ""
+	was, is := origin(from), origin(to)
+	switch {
+	case was.Scheme == "https" && is.Scheme != "https":
+		message = `the token that is kept would be sent in clear, as http does: give the token as well, or "" for none`
+	case was.Hostname() != is.Hostname():
+		message = `the URL leads to another host, where the token that is kept would be sent: give the token as well, or "" for none`
+	default:
+		return nil
+	}
+	return &Error{Code: CodeInvalid, Pointer: "/token", Message: message}
+}
+
+// origin is empty for what is no URL: the proposer has checked it.
+func origin(text string) *url.URL {
+	u, err := url.Parse(text)
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
 }
 
 func (s *State) addInstance(id string, in *Instance, labels map[string]string) error {

@@ -347,3 +347,15 @@ func TestASyncOfOneDocumentForgetsNoRefusalOfAnother(t *testing.T) {
 		t.Error("what was refused is not forgotten")
 	}
 }
+
+func TestATokenIsNotSentElsewhere(t *testing.T) {
+	f := withInstances(t)
+	f.must(PutInstance{ID: "a", Create: true, URL: ptr("https://a:1"), Token: &[]byte{1}})
+	for _, to := range []string{"https://b:1", "http://a:1", "http://b"} {
+		f.refused(CodeInvalid, PutInstance{ID: "a", URL: ptr(to)})
+	}
+	f.must(PutInstance{ID: "a", URL: ptr("https://a:2")})
+	f.must(PutInstance{ID: "a", URL: ptr("https://b"), Token: &[]byte{2}})
+	f.must(PutInstance{ID: "a", URL: ptr("http://c"), Token: &[]byte{}})
+	f.must(PutInstance{ID: "a", URL: ptr("http://d")})
+}

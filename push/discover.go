@@ -2,6 +2,8 @@ package push
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -77,7 +79,12 @@ func (s *Server) askSource(ctx context.Context, term uint64, d *fsm.Discovery) {
 			s.deps.Log.Warn("a source of instances gave none; those known stay as they are", "discovery", d.ID, "error", err)
 		}
 		if ctx.Err() == nil && s.news(answer) {
-			if _, err := s.deps.Cluster.Propose(ctx, fsm.Command{Term: term, Body: answer}); err != nil {
+			_, err := s.deps.Cluster.Propose(ctx, fsm.Command{Term: term, Body: answer})
+			if errors.Is(err, fsm.ErrTooLarge) {
+				answer = fsm.Discovered{ID: d.ID, Error: fmt.Sprintf("the source names %d instances, which is too much for one entry of the log: divide it", len(answer.Found))}
+				_, err = s.deps.Cluster.Propose(ctx, fsm.Command{Term: term, Body: answer})
+			}
+			if err != nil {
 				s.deps.Log.Debug("what a source answered was not written", "discovery", d.ID, "error", err)
 			}
 		}
