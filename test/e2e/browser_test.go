@@ -14,6 +14,7 @@ import (
 // TestTheInterfaceInChromium has the interface's own script drive it in a real
 // browser, against a real fleet.
 func TestTheInterfaceInChromium(t *testing.T) {
+	t.Parallel() // with the tests of instances, which mostly wait
 	ui := filepath.Join("..", "..", "ui")
 	for what, path := range map[string]string{
 		"the built interface": filepath.Join(ui, "dist", "index.html"),
